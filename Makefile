@@ -1,0 +1,70 @@
+# Everything that a developer or CI runs. `make help` explains it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := node_modules/.bin
+# The Node that package.json pins runs everything, whatever the machine has.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+ENVOY_VERSION := 1.40.0
+ENVOY := .tools/envoy-$(ENVOY_VERSION)/bin/envoy
+
+.PHONY: help run demo test check jest build gen gen-check fmt lint typecheck bench clean tools
+
+help: ## Show this text
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+run: build ## Serve the documented policy with memory counters and print calls to try
+	@scripts/run
+
+demo: build tools ## Start Redis, an origin, Headroom and Envoy on localhost and print a call to try
+	@node scripts/demo.ts
+
+test: tools check ## Install what the tests need (Redis, Envoy) and run everything; what CI runs
+
+check: lint typecheck gen-check build jest ## Lint, types, stale generated code, build, all tests
+
+jest: build ## Run the tests alone; ARGS go to jest: make jest ARGS=plan
+	@node scripts/test.ts $(ARGS)
+
+build: node_modules/.installed ## Compile into dist/
+	@rm -rf dist
+	@tsc -p tsconfig.build.json
+	@cp src/adapters/redis/take.lua dist/adapters/redis/
+
+gen: node_modules/.installed ## Generate code from proto/ and the policy file's JSON Schema
+	@buf generate
+	@node scripts/policy-schema.ts
+
+gen-check: node_modules/.installed ## Fail if generated files are stale or the protos break buf's rules
+	@buf lint
+	@scripts/gen-check
+
+fmt: node_modules/.installed ## Format and apply safe fixes
+	@biome check --write .
+	@buf format --write
+
+lint: node_modules/.installed ## Check format, lint rules and sizes
+	@biome check --error-on-warnings .
+	@buf format --diff --exit-code
+	@scripts/check-sizes
+
+typecheck: node_modules/.installed ## Check all types, tests and scripts included
+	@tsc -p tsconfig.json
+
+bench: build ## Measure CPU per decision beside a yardstick in the same run
+	@node bench/run.ts $(ARGS)
+
+clean: ## Remove everything that was built or installed
+	@rm -rf dist node_modules .tools coverage
+
+tools: node_modules/.installed $(ENVOY) ## Install redis-server and Envoy where they are missing
+	@scripts/install-redis
+
+node_modules/.installed: package.json package-lock.json
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(ENVOY):
+	@scripts/install-envoy $(ENVOY_VERSION)

@@ -1,0 +1,78 @@
+/** Decides: one straight line from a request through the policy and the counters to an answer. */
+import { type Decision, settle, unlimited } from '../core/decision.ts';
+import { checkRequest, type LimitRequest } from '../core/descriptor.ts';
+import { Undecidable } from '../core/errors.ts';
+import { type Answer, answerOf } from '../core/headers.ts';
+import { type Plan, planOf } from '../core/plan.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { CallTrace, DecisionObserver, Door } from '../ports/observer.ts';
+import type { PolicySource } from '../ports/policy-source.ts';
+import type { StoreGuard } from './store-guard.ts';
+
+export interface LimiterOptions {
+  readonly policies: PolicySource;
+  readonly store: Pick<StoreGuard, 'take'>;
+  readonly clock: Clock;
+  readonly observer: Pick<DecisionObserver, 'decided' | 'undecided'>;
+  /** One-way; equal on all replicas. */
+  readonly hashApiKey: (key: string) => string;
+}
+
+/** What is known of a call besides its request. */
+export interface Call {
+  readonly door: Door;
+  /** How long the caller still waits; undefined: it did not say. */
+  readonly remainingMillis?: number | undefined;
+  /** Present only if the call is sampled. */
+  readonly trace?: CallTrace | undefined;
+}
+
+export interface Decided {
+  readonly decision: Decision;
+  readonly answer: Answer;
+}
+
+export class Limiter {
+  readonly #options: LimiterOptions;
+
+  constructor(options: LimiterOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @throws InvalidRequest for a request that no policy could decide; nothing was charged
+   * @throws Undecidable when the counters did not answer in time
+   */
+  async decide(request: LimitRequest, call: Call): Promise<Decided> {
+    const { policies, clock, observer, hashApiKey } = this.#options;
+    const startedAt = clock.monotonicMillis();
+    checkRequest(request);
+    const policy = policies.current().get(request.domain);
+    const plan = planOf(request, policy, hashApiKey);
+    try {
+      const decision = await this.#take(plan, call);
+      call.trace?.decided(request.domain, decision);
+      observer.decided(call.door, policy?.domain, decision, clock.monotonicMillis() - startedAt);
+      return { decision, answer: answerOf(decision, policy?.headerStyle ?? 'off') };
+    } catch (error) {
+      if (error instanceof Undecidable) {
+        observer.undecided(call.door, policy?.domain, error, clock.monotonicMillis() - startedAt);
+      }
+      throw error;
+    }
+  }
+
+  async #take(plan: Plan, call: Call): Promise<Decision> {
+    // What meets no limit is answered without the store, and so during its outages, too.
+    if (plan.hits.length === 0) return unlimited(plan, Math.floor(this.#options.clock.nowMillis() / 1_000));
+    const endStoreCall = call.trace?.storeCall(plan.hits.length);
+    try {
+      const taken = await this.#options.store.take(plan.hits, call.remainingMillis);
+      endStoreCall?.(undefined);
+      return settle(plan, taken);
+    } catch (error) {
+      endStoreCall?.(error instanceof Undecidable ? error : undefined);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,164 @@
+/** Compiles a policy as it is written into the tree that requests walk, and refuses what contradicts itself. */
+import { PolicyError } from './errors.ts';
+import { isUnit, type Limit, parsePer, unitWindow, type Window } from './limit.ts';
+import type { DomainPolicy, HeaderStyle, KeyClass, PolicyNode } from './policy.ts';
+import { fixedWindow } from './window.ts';
+
+/** A policy file's content: types are right, meaning is not yet checked. Names are those of the file. */
+export interface PolicyDefinition {
+  readonly domain: string;
+  readonly headers?: HeaderStyle | undefined;
+  readonly descriptors?: readonly DescriptorDefinition[] | undefined;
+}
+
+export interface DescriptorDefinition {
+  readonly key: string;
+  readonly value?: string | undefined;
+  readonly api_keys?: boolean | undefined;
+  readonly rate_limit?: RateLimitDefinition | undefined;
+  readonly limits?: readonly WindowDefinition[] | undefined;
+  readonly classes?: readonly ClassDefinition[] | undefined;
+  readonly overdraft?: boolean | undefined;
+  readonly shadow_mode?: boolean | undefined;
+  readonly descriptors?: readonly DescriptorDefinition[] | undefined;
+}
+
+export interface RateLimitDefinition {
+  readonly unit?: string | undefined;
+  readonly requests_per_unit?: number | undefined;
+  readonly name?: string | undefined;
+}
+
+export interface WindowDefinition {
+  readonly requests: number;
+  readonly per: string;
+  readonly name?: string | undefined;
+}
+
+export interface ClassDefinition {
+  readonly name: string;
+  readonly prefix: string;
+  readonly limits: readonly WindowDefinition[];
+}
+
+type Path = readonly (string | number)[];
+
+/**
+ * The messages about `domain`, `key`, `unit` and duplicates are those of envoyproxy/ratelimit.
+ * @throws PolicyError at the first contradiction, with the path of its key
+ */
+export function compilePolicy(definition: PolicyDefinition): DomainPolicy {
+  if (definition.domain === '') throw new PolicyError(['domain'], 'config file cannot have empty domain');
+  const descriptors = definition.descriptors ?? [];
+  const headerStyle = definition.headers ?? (usesLimits(descriptors) ? 'documented' : 'reference');
+  const children = compileChildren(descriptors, ['descriptors'], [definition.domain]);
+  return {
+    domain: definition.domain,
+    headerStyle,
+    root: { limit: undefined, classes: [], apiKeys: false, children },
+  };
+}
+
+function usesLimits(descriptors: readonly DescriptorDefinition[]): boolean {
+  return descriptors.some((descriptor) => descriptor.limits !== undefined || usesLimits(descriptor.descriptors ?? []));
+}
+
+function compileChildren(
+  descriptors: readonly DescriptorDefinition[],
+  path: Path,
+  names: readonly string[],
+): ReadonlyMap<string, PolicyNode> {
+  const children = new Map<string, PolicyNode>();
+  descriptors.forEach((descriptor, index) => {
+    const at = [...path, index];
+    if (descriptor.key === '') throw new PolicyError([...at, 'key'], 'descriptor has empty key');
+    const name = descriptor.value === undefined ? descriptor.key : `${descriptor.key}_${descriptor.value}`;
+    const here = [...names, name];
+    if (children.has(name)) {
+      throw new PolicyError([...at, 'key'], `duplicate descriptor composite key '${here.join('.')}'`);
+    }
+    children.set(name, compileNode(descriptor, at, here));
+  });
+  return children;
+}
+
+function compileNode(descriptor: DescriptorDefinition, at: Path, names: readonly string[]): PolicyNode {
+  refuseContradictions(descriptor, at);
+  return {
+    limit: compileLimit(descriptor, at, names),
+    classes: compileClasses(descriptor, at, names),
+    apiKeys: descriptor.api_keys ?? false,
+    children: compileChildren(descriptor.descriptors ?? [], [...at, 'descriptors'], names),
+  };
+}
+
+function refuseContradictions(descriptor: DescriptorDefinition, at: Path): void {
+  const { limits, rate_limit, classes, overdraft, api_keys, value } = descriptor;
+  if (limits && rate_limit) {
+    throw new PolicyError([...at, 'limits'], 'limits and rate_limit exclude each other on one descriptor');
+  }
+  if (classes && !limits) throw new PolicyError([...at, 'classes'], 'classes replace limits, and there are none here');
+  if (classes && !api_keys)
+    throw new PolicyError([...at, 'classes'], 'classes need api_keys: true on the same descriptor');
+  if (overdraft && !limits)
+    throw new PolicyError([...at, 'overdraft'], 'overdraft stands beside limits, and there are none here');
+  if (api_keys && value !== undefined) {
+    throw new PolicyError([...at, 'value'], 'a value beside api_keys: true would put a key in clear into this file');
+  }
+}
+
+function compileLimit(descriptor: DescriptorDefinition, at: Path, names: readonly string[]): Limit | undefined {
+  const policy = names.slice(1).join('.');
+  const shadow = descriptor.shadow_mode ?? false;
+  if (descriptor.rate_limit) {
+    const windows = [rateLimitWindow(descriptor.rate_limit, [...at, 'rate_limit'])];
+    return { policy, windows, charging: 'each', overdraft: false, shadow };
+  }
+  if (!descriptor.limits) return undefined;
+  const windows = compileWindows(descriptor.limits, [...at, 'limits']);
+  return { policy, windows, charging: 'together', overdraft: descriptor.overdraft ?? false, shadow };
+}
+
+function compileClasses(descriptor: DescriptorDefinition, at: Path, names: readonly string[]): readonly KeyClass[] {
+  const seen = new Set<string>();
+  return (descriptor.classes ?? []).map(({ name, prefix, limits }, index) => {
+    const here = [...at, 'classes', index];
+    if (prefix === '') throw new PolicyError([...here, 'prefix'], 'an empty prefix would match every key');
+    if (seen.has(name)) throw new PolicyError([...here, 'name'], `two classes are named '${name}'`);
+    seen.add(name);
+    const limit: Limit = {
+      policy: [...names.slice(1), name].join('.'),
+      windows: compileWindows(limits, [...here, 'limits']),
+      charging: 'together',
+      overdraft: descriptor.overdraft ?? false,
+      shadow: descriptor.shadow_mode ?? false,
+    };
+    return { prefix, limit };
+  });
+}
+
+function rateLimitWindow(definition: RateLimitDefinition, path: Path): Window {
+  const written = definition.unit ?? '';
+  const unit = written.toLowerCase();
+  if (!isUnit(unit)) throw new PolicyError([...path, 'unit'], `invalid rate limit unit '${written}'`);
+  return { ...unitWindow(definition.requests_per_unit ?? 0, unit), name: definition.name ?? '' };
+}
+
+function compileWindows(definitions: readonly WindowDefinition[], path: Path): readonly Window[] {
+  if (definitions.length === 0) throw new PolicyError(path, 'a limit needs at least one window');
+  const lengths = new Map<number, string>();
+  const windows = definitions.map(({ requests, per, name }, index): Window => {
+    const length = parsePer(per);
+    if (!length) {
+      const units = 'second, minute, hour, day, week, month, year or a duration such as 90s, 5m, 12h, 7d';
+      throw new PolicyError([...path, index, 'per'], `unknown unit '${per}': expected ${units}`);
+    }
+    const twin = lengths.get(length.seconds);
+    if (twin !== undefined) {
+      throw new PolicyError([...path, index, 'per'], `two windows of one length: '${twin}' and '${per}'`);
+    }
+    lengths.set(length.seconds, per);
+    return { name: name ?? per.toLowerCase(), max: requests, ...length, algorithm: fixedWindow };
+  });
+  return windows.sort((a, b) => a.seconds - b.seconds);
+}

@@ -1,0 +1,41 @@
+/** The reasons for which no decision can be given. A denial is none of them: it is a value. */
+
+/** The caller's mistake: asking again unchanged fails again. `field` names what is wrong, in the caller's own spelling. */
+export class InvalidRequest extends Error {
+  readonly code = 'INVALID_REQUEST';
+  readonly field: string;
+
+  constructor(field: string, message: string) {
+    super(message);
+    this.name = 'InvalidRequest';
+    this.field = field;
+  }
+}
+
+export type UndecidableCode =
+  | 'STORE_TIMEOUT' // no answer by the deadline; the charge may or may not have been made
+  | 'STORE_FAILED' // the store answered with an error, or its connection broke
+  | 'STORE_OPEN' // the breaker is open: nothing was sent
+  | 'STORE_BUSY'; // too many calls are waiting already: nothing was sent
+
+/** Nobody's mistake: the counters cannot be reached in time. The gateway's failure mode decides. */
+export class Undecidable extends Error {
+  readonly code: UndecidableCode;
+
+  constructor(code: UndecidableCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'Undecidable';
+    this.code = code;
+  }
+}
+
+/** A policy that cannot be used. `path` leads from the root of the file to the offending key. */
+export class PolicyError extends Error {
+  readonly path: readonly (string | number)[];
+
+  constructor(path: readonly (string | number)[], message: string) {
+    super(message);
+    this.name = 'PolicyError';
+    this.path = path;
+  }
+}

@@ -1,0 +1,128 @@
+/** What a decision tells the caller: header fields and body, in the style that its domain has chosen. */
+import type { Decision, Reason, Status, WindowReading } from './decision.ts';
+import type { Window } from './limit.ts';
+import type { HeaderStyle } from './policy.ts';
+
+export type Header = readonly [name: string, value: string];
+
+/** What goes back through the gateway. */
+export interface Answer {
+  readonly headers: readonly Header[];
+  /** JSON, only after a denial; its content type is among the headers. */
+  readonly body: string | undefined;
+  /** Seconds until the caller may ask again, at least 1; only after a denial. */
+  readonly retryAfterSeconds: number | undefined;
+}
+
+const NOTHING: Answer = { headers: [], body: undefined, retryAfterSeconds: undefined };
+
+/**
+ * Renders a decision. Without a limit that applies and is enforced there is nothing to tell.
+ * `reference` is ruled by variables that are off by default, so it tells nothing here.
+ */
+export function answerOf(decision: Decision, style: HeaderStyle): Answer {
+  const { deciding, nowSeconds } = decision;
+  if (deciding?.reported === undefined) return NOTHING;
+  // One number for every field that names the instant: E - floor(now), so that they cannot contradict each other.
+  const resetSeconds = deciding.reported.endsAt - nowSeconds;
+  const told = decision.statuses.filter((status) => status.limit !== undefined && !status.limit.shadow);
+  const headers = fields(style, told, deciding.reported, resetSeconds, nowSeconds);
+  if (decision.allowed) return { ...NOTHING, headers };
+  const body = style === 'ietf' ? quotaExceeded(told) : rateLimited(decision.reason, resetSeconds);
+  return {
+    headers: headers.length === 0 ? headers : [...headers, ...denialFields(style, resetSeconds)],
+    body,
+    retryAfterSeconds: resetSeconds,
+  };
+}
+
+function fields(
+  style: HeaderStyle,
+  told: readonly Status[],
+  reported: WindowReading,
+  resetSeconds: number,
+  nowSeconds: number,
+): Header[] {
+  if (style === 'documented') return documentedFields(told, reported, resetSeconds);
+  if (style === 'ietf') return ietfFields(told, nowSeconds);
+  return [];
+}
+
+/** draft-ietf-httpapi-ratelimit-headers-06 and its X- ancestors, which count the reset in unix time. */
+function documentedFields(told: readonly Status[], reported: WindowReading, resetSeconds: number): Header[] {
+  const limit = String(reported.window.max);
+  const remaining = String(reported.remaining);
+  return [
+    ['RateLimit-Policy', policyField(told.flatMap((status) => bindingWindows(status.limit?.windows ?? [])))],
+    ['RateLimit-Limit', limit],
+    ['RateLimit-Remaining', remaining],
+    ['RateLimit-Reset', String(resetSeconds)],
+    ['X-RateLimit-Limit', limit],
+    ['X-RateLimit-Remaining', remaining],
+    ['X-RateLimit-Reset', String(reported.endsAt)],
+  ];
+}
+
+function denialFields(style: HeaderStyle, resetSeconds: number): Header[] {
+  return [
+    ['Retry-After', String(resetSeconds)],
+    ['content-type', style === 'ietf' ? 'application/problem+json' : 'application/json'],
+    ['cache-control', 'no-store'], // RFC 6585 §4: a 429 must not be stored by a cache
+  ];
+}
+
+/** A window whose max is not below a longer one's can never bind before that one. `windows` is shortest first. */
+export function bindingWindows(windows: readonly Window[]): readonly Window[] {
+  return windows.filter((window, index) => windows.slice(index + 1).every((longer) => window.max < longer.max));
+}
+
+/** `300;w=60, 10000;w=86400`: shortest first, no number twice (the draft forbids it): the longer window stays. */
+function policyField(windows: readonly Window[]): string {
+  const longest = new Map<number, number>();
+  for (const { max, seconds } of windows) longest.set(max, Math.max(seconds, longest.get(max) ?? 0));
+  return [...longest]
+    .sort(([maxA, secondsA], [maxB, secondsB]) => secondsA - secondsB || maxA - maxB)
+    .map(([max, seconds]) => `${max};w=${seconds}`)
+    .join(', ');
+}
+
+/** draft-ietf-httpapi-ratelimit-headers-10 §3 and §4. */
+function ietfFields(told: readonly Status[], nowSeconds: number): Header[] {
+  const readings = told.flatMap((status) => status.readings);
+  const policy = readings.map(({ window }) => `${sfString(window.name)};q=${window.max};w=${window.seconds}`);
+  const rest = readings.map(
+    ({ window, remaining, endsAt }) => `${sfString(window.name)};r=${remaining};t=${endsAt - nowSeconds}`,
+  );
+  return [
+    ['RateLimit-Policy', policy.join(', ')],
+    ['RateLimit', rest.join(', ')],
+  ];
+}
+
+/** RFC 9651 §3.3.3; window names are printable ASCII by their definition. */
+export function sfString(text: string): string {
+  return `"${text.replace(/["\\]/g, '\\$&')}"`;
+}
+
+function rateLimited(reason: Reason, resetSeconds: number): string {
+  return errorBody('RATE_LIMITED', 'Rate limit exceeded.', 429, {
+    retry_after_seconds: resetSeconds,
+    ...(reason === 'cost_exceeds_limit' ? { reason } : {}),
+  });
+}
+
+/** The error envelope of the documented API: every door's errors have this shape. */
+export function errorBody(code: string, message: string, status: number, details: object): string {
+  return JSON.stringify({ error: { code, message, status, details } });
+}
+
+/** RFC 9457, with the type and the member of draft-ietf-httpapi-ratelimit-headers-10 §6. */
+function quotaExceeded(told: readonly Status[]): string {
+  const violated = told.flatMap((status) => status.readings.filter((reading) => reading.over));
+  return JSON.stringify({
+    type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+    title: 'Request cannot be satisfied as assigned quota has been exceeded',
+    status: 429,
+    'violated-policies': violated.map(({ window }) => window.name),
+  });
+}

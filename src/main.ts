@@ -1,0 +1,73 @@
+/** The command line: reads the arguments and the environment, and leaves the rest to server.ts. */
+import { readFileSync } from 'node:fs';
+import { PolicyFileError, readPolicies } from './adapters/policy-file/read-policy.ts';
+import { toConfig } from './config/config.ts';
+import { EnvError, readEnv } from './config/env.ts';
+import { createLogger } from './observability/logger.ts';
+import { startTelemetry } from './observability/telemetry.ts';
+import { startServer } from './server.ts';
+import { ListenError } from './surfaces/listen.ts';
+
+const USAGE = `Headroom decides for gateways: may this request pass, and what should its caller be told?
+
+usage: headroom [serve]             answer on the gRPC, HTTP and debug ports until SIGTERM
+       headroom check-config PATH   say whether a policy file, or a directory of them, can be used
+       headroom --version
+       headroom --help
+
+Everything else is set by environment variables: see docs/configuration.md.
+`;
+
+async function main(args: readonly string[]): Promise<number> {
+  const [command = 'serve', ...rest] = args;
+  if (command === '--help' || command === '-h') return print(USAGE);
+  if (command === '--version') return print(`headroom ${version()}\n`);
+  if (command === 'serve' && rest.length === 0) return serve();
+  if (command === 'check-config' && rest.length === 1) return checkConfig(rest[0] as string);
+  process.stderr.write(`headroom: cannot make sense of '${args.join(' ')}'\n\n${USAGE}`);
+  return 2;
+}
+
+async function serve(): Promise<number> {
+  const config = toConfig(readEnv(process.env));
+  const log = createLogger(config.logLevel);
+  const telemetry = await startTelemetry(process.env, version());
+  const server = await startServer({ config, log, telemetry, version: version() });
+  const { httpPort, grpcPort, debugPort } = server;
+  log.info({ version: version(), httpPort, grpcPort, debugPort, store: config.store.type }, 'serving');
+  const signal = await stopSignal();
+  log.info({ signal }, 'stopping');
+  await server.stop();
+  log.info({}, 'stopped');
+  return 0;
+}
+
+function checkConfig(path: string): number {
+  const policies = readPolicies(path);
+  return print(`ok: ${[...policies.keys()].sort().join(', ')}\n`);
+}
+
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve(signal));
+  });
+}
+
+function version(): string {
+  const file = new URL('../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+/** One line for what an operator can mend, everything for what a developer must. */
+function report(error: unknown): number {
+  const isOurs = error instanceof EnvError || error instanceof PolicyFileError || error instanceof ListenError;
+  process.stderr.write(`headroom: ${isOurs ? error.message : ((error as Error).stack ?? String(error))}\n`);
+  return 1;
+}
+
+process.exit(await main(process.argv.slice(2)).catch(report));

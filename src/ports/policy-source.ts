@@ -1,0 +1,7 @@
+/** Where the policy in force comes from. */
+import type { PolicySet } from '../core/policy.ts';
+
+export interface PolicySource {
+  /** The last good set, whole: a reload replaces the object, never changes it. */
+  current(): PolicySet;
+}

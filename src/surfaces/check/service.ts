@@ -1,0 +1,65 @@
+/** POST /v1/check: a decision for backends that ask directly. A denial is an answer like any other: 200. */
+import type { Call, Decided, Limiter } from '../../app/limiter.ts';
+import type { LimitRequest } from '../../core/descriptor.ts';
+import { InvalidRequest } from '../../core/errors.ts';
+import type { PolicySet } from '../../core/policy.ts';
+import type { CheckRequest, CheckResponse } from './schema.ts';
+
+/** The entry that the short form stands for. */
+const API_KEY = 'api_key';
+
+/** @throws InvalidRequest and Undecidable, as Limiter.decide */
+export async function checkOnce(
+  limiter: Limiter,
+  policies: PolicySet,
+  request: CheckRequest,
+  call: Call,
+): Promise<CheckResponse> {
+  return responseOf(await limiter.decide(requestOf(request, policies), call));
+}
+
+function requestOf({ domain, descriptors, api_key, hits = 0 }: CheckRequest, policies: PolicySet): LimitRequest {
+  if (api_key !== undefined) {
+    if (descriptors !== undefined) throw new InvalidRequest('api_key', 'api_key and descriptors exclude each other');
+    const descriptor = { entries: [{ key: API_KEY, value: api_key }], isNegativeHits: false };
+    return { domain: domain ?? keyedDomain(policies), descriptors: [descriptor], hitsAddend: hits };
+  }
+  if (descriptors === undefined) throw new InvalidRequest('descriptors', 'either descriptors or api_key is required');
+  return {
+    domain: domain ?? '',
+    descriptors: descriptors.map(({ entries, hits_addend }) => ({
+      entries,
+      hitsAddend: hits_addend,
+      isNegativeHits: false,
+    })),
+    hitsAddend: hits,
+  };
+}
+
+function keyedDomain(policies: PolicySet): string {
+  const domains = [...policies.values()].filter(({ root }) => root.children.has(API_KEY)).map(({ domain }) => domain);
+  if (domains.length === 1) return domains[0] as string;
+  const why = domains.length === 0 ? 'no domain limits api_key' : `api_key is limited by ${domains.join(', ')}`;
+  throw new InvalidRequest('domain', `domain is required: ${why}`);
+}
+
+function responseOf({ decision, answer }: Decided): CheckResponse {
+  const { allowed, reason, statuses, nowSeconds } = decision;
+  return {
+    allowed,
+    reason,
+    windows: statuses.flatMap(({ readings }, descriptor) =>
+      readings.map(({ window, remaining, endsAt }) => ({
+        descriptor,
+        name: window.name,
+        limit: window.max,
+        remaining,
+        reset_seconds: endsAt - nowSeconds,
+        reset_at: endsAt,
+      })),
+    ),
+    headers: Object.fromEntries(answer.headers),
+    ...(answer.retryAfterSeconds === undefined ? {} : { retry_after_seconds: answer.retryAfterSeconds }),
+    ...(answer.body === undefined ? {} : { body: JSON.parse(answer.body) as Record<string, unknown> }),
+  };
+}

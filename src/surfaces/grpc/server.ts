@@ -1,0 +1,85 @@
+/** The gRPC port: HTTP/2 without TLS, and HTTP/1.1 for gRPC-Web and Connect, told apart by their first bytes. */
+import { createServer as createHttp1Server, type Server as Http1Server } from 'node:http';
+import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from 'node:http2';
+import { createServer, type Server, type Socket } from 'node:net';
+import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { listen } from '../listen.ts';
+import { type RouteOptions, routerOptionsOf, routesOf } from './routes.ts';
+
+/** RFC 9113 §3.4: what every HTTP/2 client sends first. One byte tells it from every HTTP/1.1 method but PUT, POST and PATCH. */
+const PREFACE = Buffer.from('PRI * HTTP/2.0');
+
+// Envoy keeps one connection per worker and sends all of its calls through it.
+const CONCURRENT_STREAMS_MAX = 4_096;
+// MiB that one connection may hold; Node's default of 10 ends connections with a few thousand calls in flight.
+const SESSION_MEMORY_MIB_MAX = 64;
+// Who connects and says nothing is not waited for.
+const FIRST_BYTES_MILLIS = 10_000;
+
+export class GrpcServer {
+  readonly #tcp: Server;
+  readonly #http1: Http1Server;
+  readonly #http2: Http2Server;
+  readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #sockets = new Set<Socket>();
+
+  constructor(options: RouteOptions) {
+    const handler = connectNodeAdapter({ ...routerOptionsOf(options), routes: routesOf(options) });
+    this.#http1 = createHttp1Server(handler);
+    this.#http2 = createHttp2Server(
+      { settings: { maxConcurrentStreams: CONCURRENT_STREAMS_MAX }, maxSessionMemory: SESSION_MEMORY_MIB_MAX },
+      handler,
+    );
+    this.#http2.on('session', (session) => {
+      this.#sessions.add(session);
+      session.on('close', () => this.#sessions.delete(session));
+    });
+    this.#tcp = createServer((socket) => this.#accept(socket));
+  }
+
+  /** @returns the port, for `port` 0 the one that was free @throws when it cannot be had */
+  listen(port: number, host: string): Promise<number> {
+    return listen(this.#tcp, port, host);
+  }
+
+  /** Takes no new connections, asks clients to go (GOAWAY) and settles when the last call has been answered. */
+  async drain(): Promise<void> {
+    const closed = new Promise((resolve) => this.#tcp.close(resolve));
+    for (const session of this.#sessions) session.close();
+    this.#http1.closeIdleConnections();
+    for (const socket of this.#sockets) if (!socket.destroyed && socket.bytesRead === 0) socket.destroy();
+    await closed;
+  }
+
+  /** Ends whatever is still open. */
+  destroy(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #accept(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.setNoDelay(true);
+    socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('error', () => socket.destroy());
+    socket.setTimeout(FIRST_BYTES_MILLIS, () => socket.destroy());
+    this.#sniff(socket, Buffer.alloc(0));
+  }
+
+  #sniff(socket: Socket, seen: Buffer): void {
+    socket.once('data', (chunk: Buffer) => {
+      const bytes = Buffer.concat([seen, chunk]);
+      const length = Math.min(bytes.length, PREFACE.length);
+      const mayBeHttp2 = PREFACE.subarray(0, length).equals(bytes.subarray(0, length));
+      if (mayBeHttp2 && length < PREFACE.length) {
+        this.#sniff(socket, bytes);
+        return;
+      }
+      socket.setTimeout(0);
+      socket.removeAllListeners('timeout');
+      socket.pause();
+      socket.unshift(bytes);
+      (mayBeHttp2 ? this.#http2 : this.#http1).emit('connection', socket);
+      if (!mayBeHttp2) socket.resume();
+    });
+  }
+}

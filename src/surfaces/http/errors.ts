@@ -1,0 +1,75 @@
+/** Every error of the HTTP port, in the envelope that the documented API promises. */
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
+import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { InvalidRequest, Undecidable } from '../../core/errors.ts';
+import { errorBody } from '../../core/headers.ts';
+import type { Log } from '../../ports/log.ts';
+
+interface Problem {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+  readonly details: object;
+}
+
+const CODES: Readonly<Record<number, string>> = {
+  400: 'INVALID_REQUEST',
+  404: 'NOT_FOUND',
+  405: 'METHOD_NOT_ALLOWED',
+  413: 'PAYLOAD_TOO_LARGE',
+  415: 'UNSUPPORTED_MEDIA_TYPE',
+  503: 'UNAVAILABLE',
+};
+
+const METHODS: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
+
+export function installErrors(app: FastifyInstance, log: Log): void {
+  app.setErrorHandler((error: FastifyError, _request, reply) => send(reply, problemOf(error, log)));
+  app.setNotFoundHandler((request, reply) => sendNotFound(app, request, reply));
+}
+
+function sendNotFound(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const url = request.url.split('?', 1)[0] as string;
+  const allowed = METHODS.filter((method) => app.hasRoute({ method, url }));
+  if (allowed.length === 0) return send(reply, problem(404, `there is nothing at ${url}`, { field: 'path' }));
+  reply.header('allow', allowed.join(', '));
+  return send(reply, problem(405, `${request.method} is not allowed here`, { field: 'method', allowed }));
+}
+
+function send(reply: FastifyReply, { status, code, message, details }: Problem): FastifyReply {
+  return reply
+    .code(status)
+    .type('application/json')
+    .send(errorBody(code, message, status, details));
+}
+
+function problemOf(error: FastifyError, log: Log): Problem {
+  if (hasZodFastifySchemaValidationErrors(error)) return validationProblem(error);
+  if (error instanceof InvalidRequest) return problem(400, error.message, { field: error.field });
+  if (error instanceof Undecidable) return problem(503, error.message, { reason: error.code });
+  const status = error.statusCode ?? 500;
+  if (status === 413) return problem(413, 'the body is too large', { field: 'body' });
+  if (status === 415) return problem(415, 'the body must be application/json', { field: 'content-type' });
+  if (status >= 400 && status < 500) return problem(status, error.message, { field: 'body' });
+  log.error({ err: error }, 'a request failed unexpectedly');
+  return { status: 500, code: 'INTERNAL', message: 'internal error', details: {} };
+}
+
+function validationProblem(error: {
+  validation: { instancePath: string; message?: string; params?: unknown }[];
+}): Problem {
+  const [first] = error.validation;
+  const unknownKeys = (first?.params as { keys?: string[] } | undefined)?.keys ?? [];
+  const path = (first?.instancePath ?? '').split('/').slice(1);
+  const field = [...path, ...unknownKeys.slice(0, 1)].reduce(joinField, '') || 'body';
+  return problem(400, `${field}: ${first?.message ?? 'invalid'}`, { field });
+}
+
+function joinField(path: string, step: string): string {
+  if (/^\d+$/.test(step)) return `${path}[${step}]`;
+  return path === '' ? step : `${path}.${step}`;
+}
+
+function problem(status: number, message: string, details: object): Problem {
+  return { status, code: CODES[status] ?? 'INVALID_REQUEST', message, details };
+}

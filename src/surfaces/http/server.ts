@@ -1,0 +1,124 @@
+/** The HTTP port: JSON decisions, health, and the document that describes them. */
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import { jsonSchemaTransform, jsonSchemaTransformObject, validatorCompiler } from 'fastify-type-provider-zod';
+import type { Call, Limiter } from '../../app/limiter.ts';
+import type { Log } from '../../ports/log.ts';
+import type { Door } from '../../ports/observer.ts';
+import type { PolicySource } from '../../ports/policy-source.ts';
+import type { CallSpan, Tracer } from '../../ports/tracer.ts';
+import { type CheckRequest, checkRequestSchema, checkResponseSchema, errorSchema } from '../check/schema.ts';
+import { checkOnce } from '../check/service.ts';
+import type { HealthState } from '../health/health-state.ts';
+import { jsonRateLimit } from '../rls/json.ts';
+import { installErrors } from './errors.ts';
+import { installHealth } from './health-routes.ts';
+
+export interface HttpServerOptions {
+  readonly limiter: Limiter;
+  readonly policies: PolicySource;
+  readonly health: HealthState;
+  /** Fails when the counter store does not answer. */
+  readonly probeStore: () => Promise<void>;
+  readonly log: Log;
+  readonly tracer: Tracer | undefined;
+  readonly version: string;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    callSpan: CallSpan | undefined;
+  }
+}
+
+const BODY_BYTES_MAX = 65_536;
+// A client that sends its request slower than this is not waited for.
+const REQUEST_MILLIS_MAX = 10_000;
+
+export async function buildHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
+  const app = fastify({ bodyLimit: BODY_BYTES_MAX, requestTimeout: REQUEST_MILLIS_MAX, forceCloseConnections: 'idle' });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  installErrors(app, options.log);
+  if (options.tracer) installTracing(app, options.tracer);
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Headroom',
+        version: options.version,
+        description: 'May this request pass, and what should its caller be told?',
+      },
+    },
+    transform: jsonSchemaTransform,
+    transformObject: jsonSchemaTransformObject,
+  });
+  await app.register(swaggerUi, { routePrefix: '/docs' });
+  await app.register((scope) => installCheck(scope, options));
+  await app.register((scope) => installJson(scope, options.limiter));
+  await app.register((scope) => installHealth(scope, options));
+  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+  await app.ready();
+  return app;
+}
+
+async function installCheck(app: FastifyInstance, { limiter, policies }: HttpServerOptions): Promise<void> {
+  app.post<{ Body: CheckRequest }>(
+    '/v1/check',
+    {
+      schema: {
+        summary: 'Decide a request',
+        description: 'Answers 200 for every decision, allowed or not.',
+        body: checkRequestSchema,
+        response: { 200: checkResponseSchema, '4xx': errorSchema, 503: errorSchema },
+      },
+    },
+    (request) => checkOnce(limiter, policies.current(), request.body, callOf('check', request)),
+  );
+}
+
+/** Any method and any content type: existing callers of the reference send all sorts. */
+async function installJson(app: FastifyInstance, limiter: Limiter): Promise<void> {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+  app.all('/json', { schema: { hide: true } }, async (request, reply) => {
+    const answer = await jsonRateLimit(limiter, await readBody(request), callOf('json', request));
+    return reply.code(answer.status).type('application/json').send(answer.body);
+  });
+}
+
+/** Read from the socket, since Fastify parses no body of a GET. */
+async function readBody(request: FastifyRequest): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request.raw as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > BODY_BYTES_MAX) throw Object.assign(new Error('the body is too large'), { statusCode: 413 });
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function callOf(door: Door, request: FastifyRequest): Call {
+  return { door, trace: request.callSpan };
+}
+
+function installTracing(app: FastifyInstance, tracer: Tracer): void {
+  app.decorateRequest('callSpan', undefined);
+  app.addHook('onRequest', (request, _reply, done) => {
+    request.callSpan = tracer.start({
+      name: `${request.method} ${request.routeOptions.url ?? 'unknown'}`,
+      protocol: 'http',
+      header: (name) => {
+        const value = request.headers[name];
+        return Array.isArray(value) ? value[0] : value;
+      },
+    });
+    done();
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    request.callSpan?.end(String(reply.statusCode));
+    done();
+  });
+}

@@ -1,0 +1,87 @@
+/** Envoy's messages to core types and back. Generated types go no further than this folder. */
+import { create } from '@bufbuild/protobuf';
+import type { Decision, Status } from '../../core/decision.ts';
+import type { Descriptor, LimitOverride, LimitRequest } from '../../core/descriptor.ts';
+import { InvalidRequest } from '../../core/errors.ts';
+import type { Answer } from '../../core/headers.ts';
+import type { Unit } from '../../core/limit.ts';
+import type {
+  RateLimitDescriptor,
+  RateLimitDescriptor_RateLimitOverride,
+} from '../../gen/envoy/extensions/common/ratelimit/v3/ratelimit_pb.ts';
+import {
+  type RateLimitRequest,
+  type RateLimitResponse,
+  RateLimitResponse_Code,
+  RateLimitResponse_RateLimit_Unit,
+  RateLimitResponseSchema,
+} from '../../gen/envoy/service/ratelimit/v3/rls_pb.ts';
+
+/** By number: envoy.type.v3.RateLimitUnit, and 7, which only the response's unit names but the reference takes. */
+const UNITS: readonly (Unit | undefined)[] = [undefined, 'second', 'minute', 'hour', 'day', 'month', 'year', 'week'];
+
+const UNIT_NUMBERS: Readonly<Record<Unit, RateLimitResponse_RateLimit_Unit>> = {
+  second: RateLimitResponse_RateLimit_Unit.SECOND,
+  minute: RateLimitResponse_RateLimit_Unit.MINUTE,
+  hour: RateLimitResponse_RateLimit_Unit.HOUR,
+  day: RateLimitResponse_RateLimit_Unit.DAY,
+  week: RateLimitResponse_RateLimit_Unit.WEEK,
+  month: RateLimitResponse_RateLimit_Unit.MONTH,
+  year: RateLimitResponse_RateLimit_Unit.YEAR,
+};
+
+/** @throws InvalidRequest for what core types cannot hold */
+export function fromProto(request: RateLimitRequest): LimitRequest {
+  return {
+    domain: request.domain,
+    descriptors: request.descriptors.map(descriptorFromProto),
+    hitsAddend: request.hitsAddend,
+  };
+}
+
+export function toProto(decision: Decision, answer: Answer): RateLimitResponse {
+  return create(RateLimitResponseSchema, {
+    overallCode: decision.allowed ? RateLimitResponse_Code.OK : RateLimitResponse_Code.OVER_LIMIT,
+    statuses: decision.statuses.map((status) => statusToProto(status, decision.nowSeconds)),
+    responseHeadersToAdd: answer.headers.map(([key, value]) => ({ key, value })),
+    // Without headers there is no content type, and Envoy would call the body plain text.
+    rawBody: new TextEncoder().encode(answer.headers.length > 0 ? answer.body : ''),
+  });
+}
+
+function descriptorFromProto(descriptor: RateLimitDescriptor, index: number): Descriptor {
+  const { entries, hitsAddend, isNegativeHits, limit } = descriptor;
+  return {
+    entries,
+    hitsAddend: hitsAddend === undefined ? undefined : costFromProto(hitsAddend, index),
+    isNegativeHits,
+    override: limit === undefined ? undefined : overrideFromProto(limit, index),
+  };
+}
+
+function costFromProto(hits: bigint, index: number): number {
+  if (hits <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(hits);
+  const field = `descriptors[${index}].hits_addend`;
+  throw new InvalidRequest(field, `${field} must be an integer from 0 to ${Number.MAX_SAFE_INTEGER}`);
+}
+
+function overrideFromProto(limit: RateLimitDescriptor_RateLimitOverride, index: number): LimitOverride {
+  const unit = UNITS[limit.unit];
+  if (unit !== undefined) return { requestsPerUnit: limit.requestsPerUnit, unit };
+  const field = `descriptors[${index}].limit.unit`;
+  throw new InvalidRequest(field, `${field}: ${limit.unit} is no unit`);
+}
+
+function statusToProto({ reason, reported }: Status, nowSeconds: number) {
+  const isOver = reason === 'over_limit' || reason === 'cost_exceeds_limit';
+  const code = isOver ? RateLimitResponse_Code.OVER_LIMIT : RateLimitResponse_Code.OK;
+  if (reported === undefined) return { code };
+  const { window, remaining, endsAt } = reported;
+  const unit = window.unit === undefined ? RateLimitResponse_RateLimit_Unit.UNKNOWN : UNIT_NUMBERS[window.unit];
+  return {
+    code,
+    currentLimit: { requestsPerUnit: window.max, unit, name: window.name },
+    limitRemaining: remaining,
+    durationUntilReset: { seconds: BigInt(endsAt - nowSeconds) },
+  };
+}
