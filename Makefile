@@ -31,7 +31,7 @@ jest: build ## Run the tests alone; ARGS go to jest: make jest ARGS=plan
 build: node_modules/.installed ## Compile into dist/
 	@rm -rf dist
 	@tsc -p tsconfig.build.json
-	@cp src/adapters/redis/take.lua dist/adapters/redis/
+	@cp src/adapters/redis/*.lua dist/adapters/redis/
 
 gen: node_modules/.installed ## Generate code from proto/ and the policy file's JSON Schema
 	@buf generate

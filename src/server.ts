@@ -13,6 +13,7 @@ import type { Telemetry } from './observability/telemetry.ts';
 import type { CounterStore } from './ports/counter-store.ts';
 import type { Log } from './ports/log.ts';
 import { DebugServer } from './surfaces/debug/server.ts';
+import { drain } from './surfaces/drain.ts';
 import { GrpcServer } from './surfaces/grpc/server.ts';
 import { HealthState } from './surfaces/health/health-state.ts';
 import { buildHttpServer } from './surfaces/http/server.ts';
@@ -57,25 +58,25 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
     hashApiKey: apiKeyHasher(config.apiKeyHashSecret),
   });
   const health = new HealthState();
-  const shutdown = new AbortController();
   const shared = { limiter, health, log, tracer: telemetry.tracer };
-  const grpc = new GrpcServer({ ...shared, shutdown: shutdown.signal });
+  const grpc = new GrpcServer(shared);
   const http = await buildHttpServer({ ...shared, policies, probeStore: () => store.probe(), version: parts.version });
   const debug = new DebugServer({
     metrics: (request, response) => telemetry.prometheus.getMetricsRequestHandler(request, response),
   });
-  const close = async (): Promise<void> => {
+  const doors = [grpc, { drain: () => http.close(), destroy: () => http.server.closeAllConnections() }];
+  const stop = async (delayMillis: number): Promise<void> => {
+    await drain({ clock: systemClock, health, doors, delayMillis, timeoutMillis: config.drainTimeoutMillis });
     policies.close();
-    grpc.destroy();
-    await Promise.all([http.close(), debug.close(), store.close()]);
+    await Promise.all([debug.close(), store.close()]);
     await telemetry.shutdown();
   };
   try {
     const ports = await openPorts(config, grpc, http, debug);
     policies.follow();
-    return { ...ports, stop: () => stopGently(config, health, shutdown, grpc, close) };
+    return { ...ports, stop: () => stop(config.drainDelayMillis) };
   } catch (error) {
-    await close();
+    await stop(0);
     throw error;
   }
 }
@@ -95,25 +96,4 @@ async function openPorts(config: Config, grpc: GrpcServer, http: FastifyInstance
     httpPort: await listenWith((address) => http.listen(address), http.server, config.http.port, config.http.host),
     grpcPort: await grpc.listen(config.grpc.port, config.grpc.host),
   };
-}
-
-async function stopGently(
-  config: Config,
-  health: HealthState,
-  shutdown: AbortController,
-  grpc: GrpcServer,
-  close: () => Promise<void>,
-): Promise<void> {
-  health.stopServing();
-  await pause(config.drainDelayMillis);
-  const patience = pause(config.drainTimeoutMillis);
-  await Promise.race([grpc.drain(), patience]);
-  shutdown.abort();
-  await close();
-}
-
-function pause(millis: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, millis).unref();
-  });
 }

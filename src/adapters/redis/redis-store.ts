@@ -1,14 +1,18 @@
 /** Counters in Redis: one script call per decision. What the script does is take.lua's matter. */
-import { createHash, hash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { hash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Taken } from '../../core/decision.ts';
 import type { Hit } from '../../core/plan.ts';
 import type { CounterStore } from '../../ports/counter-store.ts';
+import { generalScript, straightScript } from './unroll.ts';
 
-const SOURCE = readFileSync(new URL('./take.lua', import.meta.url), 'utf8');
-// EVALSHA addresses a script by its SHA-1; nothing here depends on that being collision-proof.
-const SHA = createHash('sha1').update(SOURCE).digest('hex');
+interface Script {
+  readonly source: string;
+  /** How EVALSHA addresses it; nothing here depends on SHA-1 being collision-proof. */
+  readonly sha: string;
+}
+
+const GENERAL = scriptOf(generalScript);
 
 export interface RedisStoreOptions {
   readonly redis: Redis;
@@ -22,6 +26,8 @@ export class RedisStore implements CounterStore {
   readonly #redis: Redis;
   readonly #prefix: string;
   readonly #jitter: string;
+  /** By the lengths of the windows: as many as policies and units have combinations. */
+  readonly #straight = new Map<string, Script>();
 
   constructor({ redis, keyPrefix, expirationJitterMaxSeconds }: RedisStoreOptions) {
     this.#redis = redis;
@@ -30,7 +36,7 @@ export class RedisStore implements CounterStore {
   }
 
   async take(hits: readonly Hit[]): Promise<Taken> {
-    const [nowSeconds, ...counts] = await this.#run(this.#arguments(hits), hits.length);
+    const [nowSeconds, ...counts] = await this.#run(this.#scriptFor(hits), this.#arguments(hits), hits.length);
     return { nowSeconds: nowSeconds as number, counts };
   }
 
@@ -44,13 +50,25 @@ export class RedisStore implements CounterStore {
   }
 
   /** A script that Redis has forgotten was not run, so sending its source charges once. */
-  async #run(args: readonly string[], keys: number): Promise<number[]> {
+  async #run({ sha, source }: Script, args: readonly string[], keys: number): Promise<number[]> {
     try {
-      return (await this.#redis.evalsha(SHA, keys, ...args)) as number[];
+      return (await this.#redis.call('EVALSHA', [sha, keys, ...args])) as number[];
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      return (await this.#redis.eval(SOURCE, keys, ...args)) as number[];
+      return (await this.#redis.call('EVAL', [source, keys, ...args])) as number[];
     }
+  }
+
+  #scriptFor(hits: readonly Hit[]): Script {
+    const [hit] = hits;
+    if (hit === undefined || hits.length > 1 || hit.always) return GENERAL;
+    const lengths = hit.windows.map(({ seconds }) => seconds);
+    let script = this.#straight.get(lengths.join());
+    if (script === undefined) {
+      script = scriptOf(straightScript(lengths));
+      this.#straight.set(lengths.join(), script);
+    }
+    return script;
   }
 
   #arguments(hits: readonly Hit[]): string[] {
@@ -62,6 +80,10 @@ export class RedisStore implements CounterStore {
     }
     return args;
   }
+}
+
+function scriptOf(source: string): Script {
+  return { source, sha: hash('sha1', source) };
 }
 
 /** 43 characters whatever the subject: short keys, and no value of a descriptor in clear, secret or not. */

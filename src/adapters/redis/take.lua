@@ -19,6 +19,10 @@ local COST_MAX = 9007199254740991 -- 2^53 - 1: a Lua number is a double
 
 local time = redis.call('TIME')
 local now = tonumber(time[1])
+-- The clock's microseconds serve as the dice: a script has no other source of chance.
+local jitter = tonumber(time[2]) % (tonumber(ARGV[1]) + 1)
+
+-- (the straight path stands here)
 
 -- The algorithm of a window: the count in force now, and when it ends. `held` is what stands for earlier hits of this call.
 local function window_current(count, seconds)
@@ -54,14 +58,17 @@ local function read(key)
   return counts
 end
 
+-- Shortest first, which is the order that the straight path expects.
 local function write(key, counts)
-  local records, ends = {}, 0
+  local lengths, records, ends = {}, {}, 0
   for seconds, count in pairs(counts) do
-    records[#records + 1] = struct.pack(RECORD, seconds, count.start, count.used)
+    lengths[#lengths + 1] = seconds
     ends = math.max(ends, window_end(count, seconds))
   end
-  -- The clock's microseconds serve as the dice: a script has no other source of chance.
-  local jitter = tonumber(time[2]) % (tonumber(ARGV[1]) + 1)
+  table.sort(lengths)
+  for at, seconds in ipairs(lengths) do
+    records[at] = struct.pack(RECORD, seconds, counts[seconds].start, counts[seconds].used)
+  end
   redis.call('SET', key, table.concat(records), 'EX', ends - now + jitter)
 end
 

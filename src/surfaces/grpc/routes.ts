@@ -21,8 +21,6 @@ export interface RouteOptions {
   readonly health: HealthState;
   readonly log: Log;
   readonly tracer: Tracer | undefined;
-  /** Aborted when open calls are to end. */
-  readonly shutdown: AbortSignal;
 }
 
 /** As the reference: enough for DESCRIPTORS_MAX descriptors of ordinary size. */
@@ -43,7 +41,7 @@ export function routesOf(options: RouteOptions): (router: ConnectRouter) => void
   };
 }
 
-export function routerOptionsOf({ log, tracer, shutdown }: RouteOptions): ConnectRouterOptions {
+export function routerOptionsOf({ log, tracer }: RouteOptions): ConnectRouterOptions {
   const interceptors = [errorInterceptor(log)];
   if (tracer) interceptors.unshift(tracingInterceptor(tracer));
   return {
@@ -52,7 +50,6 @@ export function routerOptionsOf({ log, tracer, shutdown }: RouteOptions): Connec
     // Envoy rejects a compressed frame, whatever it accepts.
     acceptCompression: [],
     jsonOptions: { ignoreUnknownFields: false },
-    shutdownSignal: shutdown,
   };
 }
 

@@ -22,6 +22,8 @@ export class GrpcServer {
   readonly #http2: Http2Server;
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #sockets = new Set<Socket>();
+  /** Those that have not shown yet what they speak. */
+  readonly #silent = new Set<Socket>();
 
   constructor(options: RouteOptions) {
     const handler = connectNodeAdapter({ ...routerOptionsOf(options), routes: routesOf(options) });
@@ -46,8 +48,9 @@ export class GrpcServer {
   async drain(): Promise<void> {
     const closed = new Promise((resolve) => this.#tcp.close(resolve));
     for (const session of this.#sessions) session.close();
+    this.#http1.keepAliveTimeout = 1;
     this.#http1.closeIdleConnections();
-    for (const socket of this.#sockets) if (!socket.destroyed && socket.bytesRead === 0) socket.destroy();
+    for (const socket of this.#silent) socket.destroy();
     await closed;
   }
 
@@ -58,8 +61,12 @@ export class GrpcServer {
 
   #accept(socket: Socket): void {
     this.#sockets.add(socket);
+    this.#silent.add(socket);
     socket.setNoDelay(true);
-    socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('close', () => {
+      this.#sockets.delete(socket);
+      this.#silent.delete(socket);
+    });
     socket.on('error', () => socket.destroy());
     socket.setTimeout(FIRST_BYTES_MILLIS, () => socket.destroy());
     this.#sniff(socket, Buffer.alloc(0));
@@ -74,6 +81,7 @@ export class GrpcServer {
         this.#sniff(socket, bytes);
         return;
       }
+      this.#silent.delete(socket);
       socket.setTimeout(0);
       socket.removeAllListeners('timeout');
       socket.pause();
