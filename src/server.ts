@@ -84,9 +84,10 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
 function openStore(config: Config, log: Log): CounterStore {
   const { store } = config;
   if (store.type === 'memory') return new MemoryStore({ clock: systemClock, subjectsMax: store.subjectsMax });
-  const redis = connectRedis(store.redis, (error) =>
-    log.warn({ err: error }, 'the connection to Redis failed, trying again'),
-  );
+  const redis = connectRedis(store.redis, {
+    onLost: (error) => log.warn({ err: error }, 'the connection to Redis is lost, trying again'),
+    onBack: () => log.info({}, 'the connection to Redis is back'),
+  });
   return new RedisStore({ ...store, redis });
 }
 

@@ -19,8 +19,14 @@ const RECONNECT_MILLIS_MAX = 500;
 const CONNECT_TIMEOUT_MILLIS = 1_000;
 const SILENCE_MILLIS_MAX = 5_000;
 
-/** @param onError every failure of the connection, which is tried again by itself */
-export function connectRedis(address: RedisAddress, onError: (error: Error) => void): Redis {
+/** Told once when the connection is lost, not at every attempt to get it back, and once when it is back. */
+export interface ConnectionEvents {
+  readonly onLost: (error: Error) => void;
+  readonly onBack: () => void;
+}
+
+/** Does not wait for the connection: until it is there, commands fail at once. */
+export function connectRedis(address: RedisAddress, events: ConnectionEvents): Redis {
   const { tls, ...rest } = address;
   const redis = new Redis({
     ...rest,
@@ -36,6 +42,14 @@ export function connectRedis(address: RedisAddress, onError: (error: Error) => v
     protocol: 2,
     replyMapping: 'legacy',
   });
-  redis.on('error', onError);
+  let lost = false;
+  redis.on('error', (error) => {
+    if (!lost) events.onLost(error);
+    lost = true;
+  });
+  redis.on('ready', () => {
+    if (lost) events.onBack();
+    lost = false;
+  });
   return redis;
 }
