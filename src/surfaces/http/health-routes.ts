@@ -10,14 +10,12 @@ export interface HealthRouteOptions {
   readonly probeStore: () => Promise<void>;
 }
 
-const readySchema = z
-  .strictObject({
-    ready: z.boolean(),
-    store: z.string().describe('`ok`, or why the counters do not answer.'),
-    domains: z.array(z.string()).describe('The policies in force.'),
-    draining: z.boolean().describe('The process was asked to stop.'),
-  })
-  .meta({ id: 'Readiness' });
+const readySchema = z.strictObject({
+  ready: z.boolean(),
+  store: z.string().describe('`ok`, or why the counters do not answer.'),
+  domains: z.array(z.string()).describe('The policies in force.'),
+  draining: z.boolean().describe('The process was asked to stop.'),
+});
 
 export async function installHealth(app: FastifyInstance, options: HealthRouteOptions): Promise<void> {
   const { health, policies, probeStore } = options;

@@ -2,7 +2,7 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
-import { jsonSchemaTransform, jsonSchemaTransformObject, validatorCompiler } from 'fastify-type-provider-zod';
+import { jsonSchemaTransform, validatorCompiler } from 'fastify-type-provider-zod';
 import type { Call, Limiter } from '../../app/limiter.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Door } from '../../ports/observer.ts';
@@ -52,7 +52,6 @@ export async function buildHttpServer(options: HttpServerOptions): Promise<Fasti
       },
     },
     transform: jsonSchemaTransform,
-    transformObject: jsonSchemaTransformObject,
   });
   await app.register(swaggerUi, { routePrefix: '/docs' });
   await app.register((scope) => installCheck(scope, options));
