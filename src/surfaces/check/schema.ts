@@ -8,7 +8,7 @@ const descriptor = z.strictObject({
   entries: z
     .array(
       z.strictObject({
-        key: z.string().min(1).describe('What is told, such as api_key.'),
+        key: z.string().min(1, 'must not be empty').describe('What is told, such as api_key.'),
         value: z.string().describe('May be empty.'),
       }),
     )
@@ -28,7 +28,11 @@ export const checkRequestSchema = z.strictObject({
     .max(DESCRIPTORS_MAX)
     .optional()
     .describe('Who asks; decided together.'),
-  api_key: z.string().min(1).optional().describe('Short for one descriptor with the entry api_key.'),
+  api_key: z
+    .string()
+    .min(1, 'must not be empty')
+    .optional()
+    .describe('Short for one descriptor with the entry api_key.'),
   hits: cost.optional().describe('The cost of the request; 0, like leaving it out, means 1.'),
 });
 

@@ -1,6 +1,12 @@
 /** The gRPC port: HTTP/2 without TLS, and HTTP/1.1 for gRPC-Web and Connect, told apart by their first bytes. */
 import { createServer as createHttp1Server, type Server as Http1Server } from 'node:http';
-import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from 'node:http2';
+import {
+  constants,
+  createServer as createHttp2Server,
+  type Http2Server,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import { createServer, type Server, type Socket } from 'node:net';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { listen } from '../listen.ts';
@@ -30,7 +36,10 @@ export class GrpcServer {
     this.#http1 = createHttp1Server(handler);
     this.#http2 = createHttp2Server(
       { settings: { maxConcurrentStreams: CONCURRENT_STREAMS_MAX }, maxSessionMemory: SESSION_MEMORY_MIB_MAX },
-      handler,
+      (request, response) => {
+        request.stream.once('wantTrailers', () => setImmediate(endUpload, request.stream));
+        handler(request, response);
+      },
     );
     this.#http2.on('session', (session) => {
       this.#sessions.add(session);
@@ -90,4 +99,12 @@ export class GrpcServer {
       if (!mayBeHttp2) socket.resume();
     });
   }
+}
+
+/**
+ * RFC 9113 §8.1: a client that is still sending when it has its answer is told to stop, or it would wait for ever.
+ * Called a turn after the trailers were handed over, when they are out.
+ */
+function endUpload(stream: ServerHttp2Stream): void {
+  if (!stream.readableEnded && !stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
 }
