@@ -2,8 +2,12 @@
 import pino from 'pino';
 import type { Log } from '../ports/log.ts';
 
-/** Field names whose values are never written, one level down included. */
-const SECRET_FIELDS = ['password', 'secret', 'token', 'authorization', 'api_key', 'apiKey', 'x-api-key', 'auth'];
+/** Fields whose values are never written, however deep: passwords, secrets, tokens, credentials and API keys. */
+const SECRET_FIELD =
+  /passw|passphrase|secret|token|credential|^auth$|authorization|_auth$|api[-_]?keys?$|cookie|redis_?url/i;
+const CENSOR = '[redacted]';
+// Nothing that is logged is deeper; beyond it, nothing is written rather than looked at.
+const DEPTH_MAX = 5;
 
 export interface LogDestination {
   write(line: string): void;
@@ -15,16 +19,31 @@ export function createLogger(level: string, destination?: LogDestination): Log {
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-    serializers: { err: describeError },
-    redact: { paths: SECRET_FIELDS.flatMap((field) => [`["${field}"]`, `*["${field}"]`]), censor: '[redacted]' },
+    formatters: { level: (label) => ({ level: label }), log: (fields) => censorFields(fields, 1) },
+    // By then the field is what `describeError` made of it.
+    serializers: { err: (error) => error },
   };
   return destination ? pino(options, destination) : pino(options);
 }
 
+function censorFields(fields: object, depth: number): Record<string, unknown> {
+  const entries = Object.entries(fields).map(([name, value]) => [
+    name,
+    SECRET_FIELD.test(name) ? CENSOR : censor(value, depth),
+  ]);
+  return Object.fromEntries(entries);
+}
+
+function censor(value: unknown, depth: number): unknown {
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value;
+  if (value instanceof Error) return describeError(value);
+  if (depth >= DEPTH_MAX) return CENSOR;
+  if (Array.isArray(value)) return value.map((item) => censor(item, depth + 1));
+  return censorFields(value, depth + 1);
+}
+
 /** Only what is known to be harmless: an error of the Redis client carries its command, AUTH and password included. */
-function describeError(error: unknown): object {
-  if (!(error instanceof Error)) return { message: 'not an error' };
+function describeError(error: Error): object {
   const { name, message, stack } = error;
   const { code } = error as { code?: unknown };
   return { name, message, ...(typeof code === 'string' ? { code } : {}), stack };

@@ -1,8 +1,9 @@
 /** What is counted of decisions: closed labels only, since callers must not be able to make series. */
 import type { Attributes, Histogram, Meter } from '@opentelemetry/api';
-import type { Decision, Reason } from '../core/decision.ts';
-import type { Undecidable } from '../core/errors.ts';
+import type { Decision } from '../core/decision.ts';
+import type { Undecidable, UndecidableCode } from '../core/errors.ts';
 import type { DecisionObserver, Door } from '../ports/observer.ts';
+import { type Result, resultOf, tellingStatus } from './told.ts';
 
 /** Seconds. Fine where decisions live (10 µs … 10 ms), coarse up to the longest deadline. */
 const DURATION_BUCKETS = [
@@ -13,49 +14,45 @@ const DURATION_BUCKETS = [
 /** Stands for every domain that no policy knows, and for decisions that met no limit. */
 const NONE = 'none';
 
-type Result = 'allowed' | 'limited' | 'shadowed' | 'error';
+/** Policies come and go as their files change, but their counts stay. Beyond so many they are counted together. */
+const POLICIES_MAX = 5_000;
+const OTHER = 'other';
 
-const RESULTS: Readonly<Record<Reason, Result>> = {
-  within_limit: 'allowed',
-  no_limit: 'allowed',
-  shadowed: 'shadowed',
-  over_limit: 'limited',
-  cost_exceeds_limit: 'limited',
-};
+type Counts = Readonly<Record<Door, Record<Result, number>>>;
 
-interface Series {
-  readonly attributes: Attributes;
-  count: number;
+interface Counted {
+  readonly domain: string;
+  readonly policy: string;
+  readonly counts: Counts;
 }
+
+export const DECISIONS = 'headroom.rate_limiting.decisions';
+
+/** The most series that DECISIONS can have, by all doors and results of each policy. */
+export const DECISION_SERIES_MAX = (POLICIES_MAX + 1) * Object.keys(noCounts()).length * Object.keys(zeros()).length;
 
 export class Metrics implements DecisionObserver {
   readonly #decisionDuration: Histogram;
   readonly #storeDuration: Histogram;
-  readonly #decisions = new Map<string, Series>();
-  readonly #storeErrors = new Map<string, Series>();
-  readonly #policyLoads = new Map<string, Series>();
+  /** By domain, then policy: maps of maps, since joining labels to one key costs ten times as much. */
+  readonly #decisions = new Map<string, Map<string, Counts>>();
+  /** The same once more, to be read out. */
+  readonly #counted: Counted[] = [];
+  /** Only what a call that was made can end with. They begin at 0: a counter's first step shows in no rate. */
+  readonly #storeErrors: Partial<Record<UndecidableCode, number>> = { STORE_TIMEOUT: 0, STORE_FAILED: 0 };
+  readonly #policyLoads = { success: 0, error: 0 };
   #breakerOpen = false;
 
   constructor(meter: Meter) {
-    const advice = { explicitBucketBoundaries: DURATION_BUCKETS };
-    this.#decisionDuration = meter.createHistogram('headroom.rate_limiting.decision.duration', {
-      description: 'From a parsed request to its answer, by door',
-      unit: 's',
-      advice,
-    });
-    this.#storeDuration = meter.createHistogram('headroom.rate_limiting.store.duration', {
-      description: 'One call of the counter store',
-      unit: 's',
-      advice,
-    });
-    observe(meter, 'headroom.rate_limiting.decisions', 'Decisions by result, domain and policy', this.#decisions);
-    observe(
-      meter,
-      'headroom.rate_limiting.store.errors',
-      'Failed calls of the counter store by code',
-      this.#storeErrors,
+    this.#decisionDuration = durations(meter, 'decision.duration', 'From a parsed request to its answer');
+    this.#storeDuration = durations(meter, 'store.duration', 'One call of the counter store');
+    count(meter, DECISIONS, 'Decisions by door, result, domain and policy', () => this.#counted.flatMap(observations));
+    count(meter, 'headroom.rate_limiting.store.errors', 'Failed calls of the counter store by code', () =>
+      Object.entries(this.#storeErrors).map(([code, value]) => [value, { code }]),
     );
-    observe(meter, 'headroom.policy.loads', 'Attempts to load the policy files by result', this.#policyLoads);
+    count(meter, 'headroom.policy.loads', 'Attempts to load the policy files by result', () =>
+      Object.entries(this.#policyLoads).map(([result, value]) => [value, { result }]),
+    );
     meter
       .createObservableGauge('headroom.rate_limiting.store.breaker_open', {
         description: '1 while the store is not asked',
@@ -64,17 +61,19 @@ export class Metrics implements DecisionObserver {
   }
 
   decided(door: Door, domain: string | undefined, decision: Decision, durationMillis: number): void {
-    const policy = decision.deciding?.limit?.policy ?? NONE;
-    this.#count(door, domain ?? NONE, policy, RESULTS[decision.reason], durationMillis);
+    const policy = tellingStatus(decision)?.limit?.policy ?? NONE;
+    this.#countsOf(domain ?? NONE, policy)[door][resultOf(decision.reason)] += 1;
+    this.#decisionDuration.record(durationMillis / 1_000);
   }
 
   undecided(door: Door, domain: string | undefined, _error: Undecidable, durationMillis: number): void {
-    this.#count(door, domain ?? NONE, NONE, 'error', durationMillis);
+    this.#countsOf(domain ?? NONE, NONE)[door].error += 1;
+    this.#decisionDuration.record(durationMillis / 1_000);
   }
 
   storeCalled(durationMillis: number, error: Undecidable | undefined): void {
     this.#storeDuration.record(durationMillis / 1_000);
-    if (error) increment(this.#storeErrors, error.code, () => ({ code: error.code }));
+    if (error) this.#storeErrors[error.code] = (this.#storeErrors[error.code] ?? 0) + 1;
   }
 
   breakerChanged(open: boolean): void {
@@ -82,40 +81,53 @@ export class Metrics implements DecisionObserver {
   }
 
   policiesLoaded(loaded: boolean): void {
-    const result = loaded ? 'success' : 'error';
-    increment(this.#policyLoads, result, () => ({ result }));
+    this.#policyLoads[loaded ? 'success' : 'error'] += 1;
   }
 
-  #count(door: Door, domain: string, policy: string, result: Result, durationMillis: number): void {
-    // A line break can stand in a domain, but not in two places at once: doors and results have none.
-    increment(this.#decisions, `${door}\n${result}\n${domain.length}\n${domain}\n${policy}`, () => ({
-      door,
-      result,
-      domain,
-      policy,
-    }));
-    this.#decisionDuration.record(durationMillis / 1_000, DOOR_ATTRIBUTES[door]);
+  #countsOf(domain: string, policy: string): Counts {
+    return this.#decisions.get(domain)?.get(policy) ?? this.#begin(domain, policy);
+  }
+
+  #begin(domain: string, policy: string): Counts {
+    const isFull = this.#counted.length >= POLICIES_MAX;
+    if (isFull && !(domain === OTHER && policy === OTHER)) return this.#countsOf(OTHER, OTHER);
+    const policies = this.#decisions.get(domain) ?? new Map<string, Counts>();
+    const counts = noCounts();
+    this.#decisions.set(domain, policies.set(policy, counts));
+    this.#counted.push({ domain, policy, counts });
+    return counts;
   }
 }
 
-const DOOR_ATTRIBUTES: Readonly<Record<Door, Attributes>> = {
-  rls: { door: 'rls' },
-  check: { door: 'check' },
-  json: { door: 'json' },
-};
+type Observation = readonly [value: number, attributes: Attributes];
+
+function observations({ domain, policy, counts }: Counted): Observation[] {
+  return Object.entries(counts).flatMap(([door, results]) =>
+    Object.entries(results)
+      .filter(([, value]) => value > 0)
+      .map(([result, value]): Observation => [value, { door, result, domain, policy }]),
+  );
+}
+
+function noCounts(): Counts {
+  return { rls: zeros(), check: zeros(), json: zeros() };
+}
+
+function zeros(): Record<Result, number> {
+  return { allowed: 0, limited: 0, shadowed: 0, error: 0 };
+}
+
+function durations(meter: Meter, name: string, description: string): Histogram {
+  return meter.createHistogram(`headroom.rate_limiting.${name}`, {
+    description,
+    unit: 's',
+    advice: { explicitBucketBoundaries: DURATION_BUCKETS },
+  });
+}
 
 /** Counted by hand: an OpenTelemetry counter sorts and joins its labels anew at every call. */
-function increment(series: Map<string, Series>, key: string, attributes: () => Attributes): void {
-  let found = series.get(key);
-  if (found === undefined) {
-    found = { attributes: attributes(), count: 0 };
-    series.set(key, found);
-  }
-  found.count += 1;
-}
-
-function observe(meter: Meter, name: string, description: string, series: ReadonlyMap<string, Series>): void {
+function count(meter: Meter, name: string, description: string, counts: () => Iterable<Observation>): void {
   meter.createObservableCounter(name, { description }).addCallback((result) => {
-    for (const { attributes, count } of series.values()) result.observe(count, attributes);
+    for (const [value, attributes] of counts()) result.observe(value, attributes);
   });
 }

@@ -1,45 +1,67 @@
 /** Starts and stops OpenTelemetry: metrics always, for Prometheus; exporters only where OTEL_* variables ask for them. */
-import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core';
-import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
+import { CompositePropagator, W3CTraceContextPropagator } from '@opentelemetry/core';
 import { B3Propagator } from '@opentelemetry/propagator-b3';
-import { detectResources, envDetector, type Resource, resourceFromAttributes } from '@opentelemetry/resources';
-import { type IMetricReader, MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
+import {
+  defaultResource,
+  detectResources,
+  envDetector,
+  type Resource,
+  resourceFromAttributes,
+  serviceInstanceIdDetector,
+} from '@opentelemetry/resources';
+import { type IMetricReader, MeterProvider } from '@opentelemetry/sdk-metrics';
 import { ATTR_SERVICE_NAME, ATTR_SERVICE_VERSION } from '@opentelemetry/semantic-conventions';
+import type { Log } from '../ports/log.ts';
 import type { Tracer } from '../ports/tracer.ts';
-import { Metrics } from './metrics.ts';
+import { logDiagnostics } from './diagnostics.ts';
+import { DECISION_SERIES_MAX, DECISIONS, Metrics } from './metrics.ts';
 import { type OtelEnvironment, wantedSignals } from './otel-env.ts';
+import { PrometheusText } from './prometheus.ts';
 import { OtelTracer } from './tracing.ts';
 
 export interface Telemetry {
   readonly metrics: Metrics;
-  readonly prometheus: PrometheusExporter;
+  readonly prometheus: PrometheusText;
   /** Undefined when no exporter is configured: then a call costs nothing more. */
   readonly tracer: Tracer | undefined;
-  /** Sends what is still held. Never fails: telemetry must not keep a process alive. */
+  /** Sends what is still held. Never fails, and settles within SHUTDOWN_MILLIS_MAX: telemetry must not keep a process alive. */
   shutdown(): Promise<void>;
 }
 
-export async function startTelemetry(env: OtelEnvironment, version: string): Promise<Telemetry> {
+// A collector that answers takes milliseconds; one that does not would hold the process for 10 s and more.
+const SHUTDOWN_MILLIS_MAX = 3_000;
+
+/** @param log where the SDK's complaints go, such as exports that fail */
+export async function startTelemetry(env: OtelEnvironment, version: string, log?: Log): Promise<Telemetry> {
   const wanted = wantedSignals(env);
-  const resource = resourceFromAttributes({ [ATTR_SERVICE_NAME]: 'headroom', [ATTR_SERVICE_VERSION]: version }).merge(
-    detectResources({ detectors: [envDetector] }),
-  );
-  const prometheus = new PrometheusExporter({ preventServerStart: true });
+  const resource = resourceOf(version);
+  const traces = wanted.traces ? await startTraces(env, resource, log) : undefined;
+  if (log) logDiagnostics(log);
+  const prometheus = new PrometheusText();
   const readers: IMetricReader[] = [prometheus];
-  if (wanted.metrics) readers.push(await otlpReader(env));
-  const meters = new MeterProvider({ resource, readers });
-  const traces = wanted.traces ? await startTraces(env, resource) : undefined;
+  if (wanted.metrics.length > 0) {
+    const { pushReaders } = await import('./push-metrics.ts');
+    readers.push(...(await pushReaders(wanted.metrics, env)));
+  }
+  const views = [{ instrumentName: DECISIONS, aggregationCardinalityLimit: DECISION_SERIES_MAX + 1 }];
+  const meters = new MeterProvider({ resource, readers, views });
   return {
     metrics: new Metrics(meters.getMeter('headroom', version)),
     prometheus,
     tracer: traces?.tracer,
-    async shutdown() {
-      await Promise.allSettled([traces?.shutdown(), meters.shutdown()]);
-    },
+    shutdown: () => within(SHUTDOWN_MILLIS_MAX, Promise.allSettled([traces?.shutdown(), meters.shutdown()])),
   };
 }
 
-async function startTraces(env: OtelEnvironment, resource: Resource) {
+/** Each process is an instance of its own: series of two replicas must not be one. */
+function resourceOf(version: string): Resource {
+  return defaultResource()
+    .merge(detectResources({ detectors: [serviceInstanceIdDetector] }))
+    .merge(resourceFromAttributes({ [ATTR_SERVICE_NAME]: 'headroom', [ATTR_SERVICE_VERSION]: version }))
+    .merge(detectResources({ detectors: [envDetector] }));
+}
+
+async function startTraces(env: OtelEnvironment, resource: Resource, log: Log | undefined) {
   const { NodeSDK } = await import('@opentelemetry/sdk-node');
   const sdk = new NodeSDK({
     resource,
@@ -47,38 +69,26 @@ async function startTraces(env: OtelEnvironment, resource: Resource) {
     // Metrics have their own provider, and logs go to standard output.
     metricReaders: [],
     logRecordProcessors: [],
-    ...(env.OTEL_PROPAGATORS ? {} : { textMapPropagator: defaultPropagator() }),
+    ...(env.OTEL_PROPAGATORS?.trim() ? {} : { textMapPropagator: defaultPropagator() }),
   });
+  // Not before: with OTEL_LOG_LEVEL the SDK has just taken the console for its complaints.
+  if (log) logDiagnostics(log);
   sdk.start();
-  return { tracer: new OtelTracer(env), shutdown: () => sdk.shutdown() };
+  // The configuration refuses a REDIS_URL beside counters in memory, and Redis without one.
+  const tracer = new OtelTracer(env, Boolean(env.REDIS_URL?.trim()));
+  return { tracer, shutdown: () => sdk.shutdown() };
 }
 
-/** What gateways send: W3C from OpenTelemetry tracers, B3 in both of its forms from Zipkin's. */
+/** What gateways send: W3C from OpenTelemetry tracers, B3 in both of its forms from Zipkin's. Of both, W3C counts. */
 function defaultPropagator(): CompositePropagator {
-  return new CompositePropagator({
-    propagators: [new B3Propagator(), new W3CBaggagePropagator(), new W3CTraceContextPropagator()],
+  return new CompositePropagator({ propagators: [new B3Propagator(), new W3CTraceContextPropagator()] });
+}
+
+async function within(millis: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, millis);
   });
-}
-
-async function otlpReader(env: OtelEnvironment): Promise<IMetricReader> {
-  const exportIntervalMillis = positive(env.OTEL_METRIC_EXPORT_INTERVAL) ?? 60_000;
-  const exportTimeoutMillis = Math.min(positive(env.OTEL_METRIC_EXPORT_TIMEOUT) ?? 30_000, exportIntervalMillis);
-  return new PeriodicExportingMetricReader({
-    exporter: await otlpExporter(env),
-    exportIntervalMillis,
-    exportTimeoutMillis,
-  });
-}
-
-async function otlpExporter(env: OtelEnvironment) {
-  const protocol = env.OTEL_EXPORTER_OTLP_METRICS_PROTOCOL || env.OTEL_EXPORTER_OTLP_PROTOCOL || 'http/protobuf';
-  if (protocol === 'grpc') return new (await import('@opentelemetry/exporter-metrics-otlp-grpc')).OTLPMetricExporter();
-  if (protocol === 'http/json')
-    return new (await import('@opentelemetry/exporter-metrics-otlp-http')).OTLPMetricExporter();
-  return new (await import('@opentelemetry/exporter-metrics-otlp-proto')).OTLPMetricExporter();
-}
-
-function positive(text: string | undefined): number | undefined {
-  const value = Number(text);
-  return text && value > 0 ? value : undefined;
+  await Promise.race([work, late]);
+  clearTimeout(timer);
 }

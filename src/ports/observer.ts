@@ -19,6 +19,6 @@ export interface DecisionObserver {
 export interface CallTrace {
   /** Opens the span of the store call. @returns what ends it */
   storeCall(hits: number): (error: Undecidable | undefined) => void;
-  /** Puts the decision on the call's span. */
-  decided(domain: string, decision: Decision): void;
+  /** Puts the decision on the call's span. `domain` is undefined when no policy knows it. */
+  decided(domain: string | undefined, decision: Decision): void;
 }

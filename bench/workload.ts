@@ -1,0 +1,87 @@
+/** What is asked: keys, their requests as bytes, and the policy under which every verdict is known beforehand. */
+import { create, toBinary } from '@bufbuild/protobuf';
+import { RateLimitRequestSchema } from '../src/gen/envoy/service/ratelimit/v3/rls_pb.ts';
+
+export const METHOD_PATH = '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit';
+
+/** One key of so many is spent, and so is one request of so many. */
+export const SPENT_EVERY = 10;
+
+const DOMAIN = 'bench';
+
+// Two windows for everybody. No run comes near the first limit's maxima. The other's year admits one request of a key
+// and denies all later ones; it ends once in 365 days, so no verdict changes while a benchmark runs.
+export const POLICY = `domain: ${DOMAIN}
+descriptors:
+  - key: api_key
+    api_keys: true
+    limits:
+      - { requests: 100000000, per: minute }
+      - { requests: 1000000000, per: day }
+    classes:
+      - name: publishable
+        prefix: cpk_
+        limits:
+          - { requests: 100000000, per: minute }
+          - { requests: 1, per: year }
+`;
+
+export interface BenchKey {
+  /** A gRPC frame: what asks for this key. */
+  readonly frame: Buffer;
+  /** Admitted once, denied from then on. */
+  readonly spent: boolean;
+}
+
+/** @param count a multiple of SPENT_EVERY */
+export function keysOf(count: number): BenchKey[] {
+  return Array.from({ length: count }, (_, index) => {
+    const spent = isSpent(index);
+    // As long as a real key: a prefix, 32 characters and 6 of checksum.
+    const text = (spent ? 'cpk_' : 'csk_') + String(index).padStart(38, '0');
+    return { frame: grpcFrame(requestFor(text)), spent };
+  });
+}
+
+/**
+ * Endless draws of key indexes: every tenth is a random spent key, the others are random ordinary ones. Random, because
+ * keys that come round in a fixed order meet a warmer cache than callers do; seeded, so that every variant gets the same.
+ */
+export function drawsOf(count: number, seed: number): () => number {
+  const random = xorshift(seed);
+  const tens = count / SPENT_EVERY;
+  let drawn = 0;
+  return () => {
+    const ten = (random() % tens) * SPENT_EVERY;
+    drawn += 1;
+    return drawn % SPENT_EVERY === 0 ? ten : ten + 1 + (random() % (SPENT_EVERY - 1));
+  };
+}
+
+/** The five bytes before a gRPC message: not compressed, its length. */
+export function grpcFrame(message: Uint8Array): Buffer {
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}
+
+function isSpent(index: number): boolean {
+  return index % SPENT_EVERY === 0;
+}
+
+function requestFor(key: string): Uint8Array {
+  const descriptors = [{ entries: [{ key: 'api_key', value: key }] }];
+  return toBinary(RateLimitRequestSchema, create(RateLimitRequestSchema, { domain: DOMAIN, descriptors }));
+}
+
+/** Marsaglia's xorshift32: uint32, never 0. */
+function xorshift(seed: number): () => number {
+  let state = seed >>> 0 || 1;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    state >>>= 0;
+    return state;
+  };
+}

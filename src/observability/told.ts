@@ -1,0 +1,22 @@
+/** What operators are told of a decision: its result, and the limit that it came from. */
+import type { Decision, Reason, Status } from '../core/decision.ts';
+
+export type Result = 'allowed' | 'limited' | 'shadowed' | 'error';
+
+const RESULTS: Readonly<Record<Reason, Result>> = {
+  within_limit: 'allowed',
+  no_limit: 'allowed',
+  shadowed: 'shadowed',
+  over_limit: 'limited',
+  cost_exceeds_limit: 'limited',
+};
+
+export function resultOf(reason: Reason): Result {
+  return RESULTS[reason];
+}
+
+/** @returns undefined when no limit applied. Shadowed limits are told here, though callers never learn of them. */
+export function tellingStatus({ reason, deciding, statuses }: Decision): Status | undefined {
+  if (reason === 'shadowed') return statuses.find((status) => status.reason === 'shadowed');
+  return deciding ?? statuses.find((status) => status.limit !== undefined);
+}

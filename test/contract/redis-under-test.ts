@@ -1,0 +1,65 @@
+/** Redis behind its store, with a look at the bytes: the layout of a value is written down here once more, on purpose. */
+import { createHash } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import { connectRedis } from '../../src/adapters/redis/connect.ts';
+import { RedisStore } from '../../src/adapters/redis/redis-store.ts';
+import { until } from '../support/children.ts';
+import type { TestRedis } from '../support/redis.ts';
+import type { Planted, StoreUnderTest } from './store-under-test.ts';
+
+export const PREFIX = 'test:';
+
+/** Of one window: length (4 bytes), start (5), used (7), little-endian. */
+const RECORD_BYTES = 16;
+
+/** A connection as the service opens it, ready to be used. */
+export async function connectTo(redis: TestRedis): Promise<Redis> {
+  const connection = connectRedis({ path: redis.socket }, { onLost: () => undefined, onBack: () => undefined });
+  await until('the connection is ready', () => connection.status === 'ready');
+  return connection;
+}
+
+export async function openStore(redis: TestRedis, expirationJitterMaxSeconds = 0): Promise<RedisStore> {
+  return new RedisStore({ redis: await connectTo(redis), keyPrefix: PREFIX, expirationJitterMaxSeconds });
+}
+
+export function keyOf(subject: string): string {
+  return `${PREFIX}hr:${createHash('sha256').update(subject).digest('base64url')}`;
+}
+
+export function pack(windows: readonly Planted[]): Buffer {
+  const value = Buffer.alloc(RECORD_BYTES * windows.length);
+  windows.forEach(({ seconds, start, used }, index) => {
+    const at = RECORD_BYTES * index;
+    value.writeUInt32LE(seconds, at);
+    value.writeUIntLE(start, at + 4, 5);
+    // 7 bytes are one more than Buffer writes at once.
+    value.writeUIntLE(used % 2 ** 24, at + 9, 3);
+    value.writeUInt32LE(Math.floor(used / 2 ** 24), at + 12);
+  });
+  return value;
+}
+
+export function unpack(value: Buffer): Planted[] {
+  return Array.from({ length: value.length / RECORD_BYTES }, (_, index) => {
+    const at = RECORD_BYTES * index;
+    return {
+      seconds: value.readUInt32LE(at),
+      start: value.readUIntLE(at + 4, 5),
+      used: value.readUIntLE(at + 9, 3) + value.readUInt32LE(at + 12) * 2 ** 24,
+    };
+  });
+}
+
+export async function redisUnderTest(redis: TestRedis): Promise<StoreUnderTest> {
+  return {
+    store: await openStore(redis),
+    async plant(subject, windows) {
+      await redis.client.set(keyOf(subject), pack(windows));
+    },
+    async held(subjects) {
+      const values = await redis.client.mgetBuffer(subjects.map(keyOf));
+      return values.map((value) => value?.toString('hex'));
+    },
+  };
+}

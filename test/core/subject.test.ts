@@ -1,0 +1,122 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { Entry } from '../../src/core/descriptor.ts';
+import { subjectOf } from '../../src/core/subject.ts';
+
+interface Named {
+  readonly domain: string;
+  readonly entries: readonly (Entry & { readonly secret: boolean })[];
+}
+
+/** A hash that is as injective as SHA-256 is in practice, and that a test can read. */
+const hash = (value: string) => `#${value}`;
+
+function subject({ domain, entries }: Named, hashSecret = hash): string {
+  const secret = entries.map((entry) => entry.secret);
+  return subjectOf(domain, entries, secret, hashSecret);
+}
+
+/** Reads a subject back: whatever can be read back in one way only was written by one descriptor only. */
+function parseSubject(text: string): Named {
+  let at = 0;
+  const part = (): string => {
+    const colon = text.indexOf(':', at);
+    const length = Number(text.slice(at, colon));
+    at = colon + 1 + length;
+    return text.slice(colon + 1, at);
+  };
+  const domain = part();
+  const entries: Named['entries'][number][] = [];
+  while (at < text.length) {
+    const key = part();
+    const secret = text[at] === 'k';
+    at += 1;
+    const value = part();
+    entries.push({ key, value: secret ? value.slice(1) : value, secret });
+  }
+  return { domain, entries };
+}
+
+const plain = (key: string, value: string) => ({ key, value, secret: false });
+const secret = (key: string, value: string) => ({ key, value, secret: true });
+
+// Everything that could be taken for a border: separators, digits, the marks of kinds, braces of Redis hash tags.
+const treacherous = fc
+  .array(fc.constantFrom(':', '_', '.', '{', '}', 'k', 'v', '0', '1', '2', '#', ' ', '\0', '\n', 'é', '𝕏', '|'), {
+    maxLength: 6,
+  })
+  .map((characters) => characters.join(''));
+const text = fc.oneof(treacherous, fc.string({ unit: 'grapheme' }), fc.string({ unit: 'binary' }));
+const named: fc.Arbitrary<Named> = fc.record({
+  domain: text,
+  entries: fc.array(fc.record({ key: text, value: text, secret: fc.boolean() }), { maxLength: 4 }),
+});
+
+describe('different callers never share a counter', () => {
+  test('every subject can be read back in one way only', () => {
+    fc.assert(
+      fc.property(named, (who) => expect(parseSubject(subject(who))).toEqual(who)),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test.each<{ title: string; one: Named; other: Named }>([
+    {
+      title: 'a border that moved between key and value',
+      one: { domain: 'd', entries: [plain('a', 'b_c')] },
+      other: { domain: 'd', entries: [plain('a_b', 'c')] },
+    },
+    {
+      title: 'a border that moved between domain and key',
+      one: { domain: 'd_a', entries: [plain('b', '')] },
+      other: { domain: 'd', entries: [plain('a_b', '')] },
+    },
+    {
+      title: 'one entry that reads like two',
+      one: { domain: 'd', entries: [plain('a', '1:b1:cv1:d')] },
+      other: { domain: 'd', entries: [plain('a', '1:b'), plain('c', 'd')] },
+    },
+    {
+      title: 'the order of entries',
+      one: { domain: 'd', entries: [plain('a', '1'), plain('b', '2')] },
+      other: { domain: 'd', entries: [plain('b', '2'), plain('a', '1')] },
+    },
+    {
+      title: 'an empty value and no entry',
+      one: { domain: 'd', entries: [plain('a', '')] },
+      other: { domain: 'd', entries: [] },
+    },
+    {
+      title: 'the same entries in two domains',
+      one: { domain: 'd', entries: [plain('a', '1')] },
+      other: { domain: 'e', entries: [plain('a', '1')] },
+    },
+    {
+      title: 'an API key and a plain value that equals its hash',
+      one: { domain: 'd', entries: [secret('a', 'csk_1')] },
+      other: { domain: 'd', entries: [plain('a', hash('csk_1'))] },
+    },
+    {
+      title: 'composed and decomposed characters',
+      one: { domain: 'd', entries: [plain('a', '\u00e9')] },
+      other: { domain: 'd', entries: [plain('a', 'e\u0301')] },
+    },
+    {
+      title: 'a text and the same text with a NUL at its end',
+      one: { domain: 'd', entries: [plain('a', 'x')] },
+      other: { domain: 'd', entries: [plain('a', 'x\0')] },
+    },
+  ])('$title', ({ one, other }) => {
+    expect(subject(one)).not.toBe(subject(other));
+  });
+});
+
+test('a secret value is part of a subject by its hash alone', () => {
+  const who = { domain: 'closient', entries: [secret('api_key', 'csk_very_secret'), plain('path', '/v1')] };
+  expect(subject(who, () => 'H'.repeat(43))).toBe(`8:closient7:api_keyk43:${'H'.repeat(43)}4:pathv3:/v1`);
+});
+
+test('values are plain where nothing is said of secrets', () => {
+  const entries = [plain('a', '1'), plain('b', '2')];
+  expect(subjectOf('d', entries, [], hash)).toBe(subjectOf('d', entries, [false, false], hash));
+});

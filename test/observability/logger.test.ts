@@ -1,0 +1,163 @@
+/** What is logged: JSON lines of the level asked for, without secrets. */
+
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { diag } from '@opentelemetry/api';
+import { createLogger } from '../../src/observability/logger.ts';
+import { startTelemetry } from '../../src/observability/telemetry.ts';
+import type { Log } from '../../src/ports/log.ts';
+import { until } from '../support/children.ts';
+import { TestRedis } from '../support/redis.ts';
+import { TestService } from '../support/service.ts';
+
+const SECRET = 'S3cr3t-never-written';
+
+describe('the level', () => {
+  const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+
+  test.each(LEVELS.map((level, index) => [level, LEVELS.slice(index)] as const))(
+    '%s lets pass %j',
+    (level, passing) => {
+      const { log, lines } = logTo(level);
+      for (const each of LEVELS) log[each]({}, 'event');
+      expect(lines().map((line) => line.level)).toEqual(passing);
+    },
+  );
+});
+
+test('a line is one JSON object with level, time, message and the fields', () => {
+  const { log, text } = logTo('info');
+  log.info({ path: '/a\nb', count: 3, list: ['x', { y: null }] }, 'loaded');
+  expect(text()).toMatch(/^[^\n]+\n$/);
+  const { time, ...rest } = JSON.parse(text());
+  expect(rest).toEqual({ level: 'info', path: '/a\nb', count: 3, list: ['x', { y: null }], msg: 'loaded' });
+  expect(new Date(time).toISOString()).toBe(time);
+});
+
+describe('a field named like a secret is not written', () => {
+  test.each([
+    'password',
+    'passwd',
+    'passphrase',
+    'redisPassword',
+    'secret',
+    'apiKeyHashSecret',
+    'API_KEY_HASH_SECRET',
+    'token',
+    'adminToken',
+    'authorization',
+    'Authorization',
+    'auth',
+    'REDIS_AUTH',
+    'api_key',
+    'apiKey',
+    'api-keys',
+    'x-api-key',
+    'cookie',
+    'set-cookie',
+    'credentials',
+    'redisUrl',
+    'REDIS_URL',
+  ])('%s', (name) => {
+    const { log, text } = logTo('debug');
+    log.info({ [name]: SECRET, store: { redis: { [name]: SECRET } }, list: [{ [name]: { deep: SECRET } }] }, 'event');
+    expect(text()).toContain('[redacted]');
+    expect(text()).not.toContain(SECRET);
+  });
+
+  test.each(['path', 'reason', 'domains', 'policy', 'author', 'compass', 'bypass', 'key_count'])(
+    'but %s is',
+    (name) => {
+      const { log, lines } = logTo('debug');
+      log.info({ [name]: 'plain' }, 'event');
+      expect(lines()[0]).toMatchObject({ [name]: 'plain' });
+    },
+  );
+
+  test('nor what lies too deep to be looked at', () => {
+    const { log, text } = logTo('debug');
+    log.info({ a: { b: { c: { d: { e: { f: SECRET } } } } } }, 'event');
+    expect(text()).not.toContain(SECRET);
+  });
+});
+
+describe('an error', () => {
+  const error = Object.assign(new TypeError('WRONGPASS invalid'), {
+    code: 'EAUTH',
+    command: { name: 'auth', args: ['default', SECRET] },
+    cause: new Error(SECRET),
+  });
+
+  test.each<[string, (log: Log) => void]>([
+    ['as the field err', (log) => log.warn({ err: error }, 'failed')],
+    ['as another field', (log) => log.warn({ failure: error }, 'failed')],
+    ['in a list', (log) => log.warn({ failures: [error] }, 'failed')],
+    ['alone', (log) => log.warn(error, 'failed')],
+  ])('%s is written with name, message, code and stack, and nothing else', (_name, write) => {
+    const { log, text } = logTo('debug');
+    write(log);
+    expect(text()).not.toContain(SECRET);
+    expect(text()).toContain('"name":"TypeError","message":"WRONGPASS invalid","code":"EAUTH","stack":"TypeError');
+  });
+});
+
+test("the SDK's complaints are warnings in the same log, without its debugging", async () => {
+  const { log, lines } = logTo('debug');
+  const telemetry = await startTelemetry({ OTEL_METRICS_EXPORTER: 'carrier-pigeon' }, '1.2.3', log);
+  diag.error('could not export');
+  diag.error(JSON.stringify({ stack: 'Error: at', message: 'connect "refused"', data: SECRET }));
+  diag.info('chatter');
+  await telemetry.shutdown();
+  diag.disable();
+  const reasons = lines().map(({ level, msg, reason }) => [level, msg, reason]);
+  expect(reasons).toEqual([
+    ['warn', 'telemetry has a problem', expect.stringContaining("got 'carrier-pigeon'")],
+    ['warn', 'telemetry has a problem', 'could not export'],
+    ['warn', 'telemetry has a problem', 'connect "refused"'],
+  ]);
+});
+
+describe('a service that Redis refuses', () => {
+  let redis: TestRedis;
+  let service: TestService;
+
+  beforeAll(async () => {
+    redis = await TestRedis.start();
+    await redis.client.config('SET', 'requirepass', 'another password');
+    const url = `redis://:${SECRET}@127.0.0.1:${redis.port}`;
+    service = await TestService.start({ REDIS_URL: url, LOG_LEVEL: 'debug' });
+  });
+
+  afterAll(async () => {
+    await service.stop();
+    await redis.stop();
+  });
+
+  test('says why in JSON lines, and never with which password', async () => {
+    await until('the refusal was logged', () => service.output.includes('WRONGPASS'));
+    for (const line of service.output.trim().split('\n')) expect(JSON.parse(line)).toHaveProperty('level');
+    expect(service.output).not.toContain(SECRET);
+  });
+
+  test('does not tell its callers either', async () => {
+    const ready = await fetch(`${service.http}/readyz`);
+    expect(ready.status).toBe(503);
+    expect(await ready.text()).not.toContain(SECRET);
+  });
+});
+
+interface Line {
+  readonly level: string;
+  readonly msg: string;
+  readonly reason?: string;
+}
+
+function logTo(level: string): { log: Log; text: () => string; lines: () => Line[] } {
+  let written = '';
+  const log = createLogger(level, { write: (line) => (written += line) });
+  const lines = () =>
+    written
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as Line);
+  return { log, text: () => written, lines };
+}

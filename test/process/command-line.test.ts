@@ -1,0 +1,135 @@
+/** bin/headroom at the prompt: what it prints, where to, and how it ends. */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { BIN, DOCUMENTED_POLICY, ROOT } from '../support/service.ts';
+
+const VERSION = (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }).version;
+
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'headroom-cli-'));
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs to its end, with nothing in the environment but a path. */
+function run(args: readonly string[], command = BIN, cwd = tmpdir()): Ended {
+  const env = { PATH: process.env.PATH };
+  const { status, stdout, stderr } = spawnSync(command, [...args], { cwd, env, encoding: 'utf8', timeout: 20_000 });
+  return { status, stdout, stderr };
+}
+
+function write(name: string, text: string): string {
+  const file = join(folder, name);
+  writeFileSync(file, text);
+  return file;
+}
+
+describe('headroom', () => {
+  test('--version prints the version of the package', () => {
+    expect(run(['--version'])).toEqual({ status: 0, stdout: `headroom ${VERSION}\n`, stderr: '' });
+  });
+
+  test.each(['--help', '-h'])('%s prints every way to use it', (option) => {
+    const { status, stdout, stderr } = run([option]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    for (const way of ['headroom [serve]', 'headroom check-config PATH', 'headroom --version', 'headroom --help']) {
+      expect(stdout).toContain(way);
+    }
+  });
+
+  test.each([
+    [['sevre']],
+    [['serve', 'now']],
+    [['check-config']],
+  ])('%j is refused with status 2, the words that were meant, and the usage', (args) => {
+    const { status, stdout, stderr } = run(args);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr.split('\n')[0]).toBe(`headroom: cannot make sense of '${args.join(' ')}'`);
+    expect(stderr).toContain('usage: headroom [serve]');
+  });
+});
+
+describe('headroom check-config', () => {
+  test('names the domain of a good file', () => {
+    expect(run(['check-config', DOCUMENTED_POLICY])).toEqual({ status: 0, stdout: 'ok: closient\n', stderr: '' });
+  });
+
+  test('names the domains of a good folder, in order', () => {
+    const good = join(folder, 'good');
+    mkdirSync(good);
+    writeFileSync(join(good, '1.yaml'), 'domain: b\n');
+    writeFileSync(join(good, '2.yml'), 'domain: a\n');
+    expect(run(['check-config', good])).toEqual({ status: 0, stdout: 'ok: a, b\n', stderr: '' });
+  });
+
+  test.each<[what: string, text: string, where: string]>([
+    ['an unknown key', 'domain: d\ndescriptors:\n  - key: a\n    limit: 3\n', ':4: descriptors[0].limit: '],
+    [
+      'an unknown unit',
+      'domain: d\ndescriptors:\n  - key: a\n    limits:\n      - { requests: 1, per: fortnight }\n',
+      ':5: descriptors[0].limits[0].per: ',
+    ],
+    ['no domain', 'descriptors: []\n', ':1: '],
+    ['no YAML', 'domain: [\n', ':'],
+  ])('says where a file is wrong: %s', (_what, text, where) => {
+    const file = write('bad.yaml', text);
+    const { status, stdout, stderr } = run(['check-config', file]);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr.startsWith(`headroom: ${file}${where}`)).toBe(true);
+    expect(stderr).toMatch(/^headroom: .+:\d+: .+\n$/);
+  });
+
+  test.each(['nowhere.yaml', 'nowhere/'])('says that there is nothing to read at %s', (name) => {
+    const { status, stdout, stderr } = run(['check-config', join(folder, name)]);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(/^headroom: .+nowhere.*: cannot read: .+\n$/);
+  });
+
+  test('reads a relative path from where it is called', () => {
+    write('here.yaml', 'domain: here\n');
+    expect(run(['check-config', 'here.yaml'], BIN, folder)).toMatchObject({ status: 0, stdout: 'ok: here\n' });
+  });
+});
+
+describe('bin/headroom works', () => {
+  const version = `headroom ${VERSION}\n`;
+
+  test('through an absolute symbolic link', () => {
+    const link = join(folder, 'absolute');
+    symlinkSync(BIN, link);
+    expect(run(['--version'], link)).toMatchObject({ status: 0, stdout: version });
+  });
+
+  test('through a relative symbolic link, from anywhere', () => {
+    const link = join(folder, 'relative');
+    symlinkSync(relative(folder, BIN), link);
+    expect(run(['--version'], link, '/')).toMatchObject({ status: 0, stdout: version });
+  });
+
+  test('through a chain of links, found by PATH', () => {
+    const bin = join(folder, 'bin');
+    mkdirSync(bin);
+    symlinkSync(BIN, join(folder, 'first'));
+    symlinkSync('../first', join(bin, 'headroom'));
+    const command = `PATH=${bin}:$PATH; headroom --version`;
+    expect(run(['-c', command], '/bin/sh')).toMatchObject({ status: 0, stdout: version });
+  });
+
+  test('in a folder whose name holds spaces', () => {
+    const spaced = join(folder, 'a b');
+    mkdirSync(spaced);
+    symlinkSync(BIN, join(spaced, 'head room'));
+    expect(run(['--version'], join(spaced, 'head room'))).toMatchObject({ status: 0, stdout: version });
+  });
+});
