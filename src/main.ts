@@ -31,7 +31,12 @@ async function main(args: readonly string[]): Promise<number> {
 async function serve(): Promise<number> {
   const config = toConfig(readEnv(process.env));
   const log = createLogger(config.logLevel);
-  const telemetry = await startTelemetry(process.env, version());
+  const telemetry = await startTelemetry({
+    env: process.env,
+    version: version(),
+    log,
+    countersIn: config.store.type,
+  });
   const server = await startServer({ config, log, telemetry, version: version() });
   const { httpPort, grpcPort, debugPort } = server;
   log.info({ version: version(), httpPort, grpcPort, debugPort, store: config.store.type }, 'serving');

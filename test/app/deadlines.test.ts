@@ -1,6 +1,6 @@
 /** Deadlines are kept to within a tick, and a stalled event loop does not run them out. */
 import { once } from 'node:events';
-import { createServer, type Socket, connect } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { systemClock } from '../../src/adapters/system-clock/system-clock.ts';
@@ -175,7 +175,8 @@ describe('the ring', () => {
 
   test('without stalls keeps every deadline to within a tick', () => {
     const smooth = fc.record({
-      pauseMillis: fc.double({ min: 0, max: 60, noNaN: true }),
+      // Eighths, which add up exactly: the clock's contract has no timer fire early, not by rounding either.
+      pauseMillis: fc.nat({ max: 480 }).map((eighths) => eighths / 8),
       millis: fc.integer({ min: 1, max: 100 }),
     });
     fc.assert(
@@ -189,7 +190,7 @@ describe('the ring', () => {
         }
         clock.advance(10_000);
         expect(lateness).toHaveLength(steps.length);
-        expect(lateness.filter((late) => Math.abs(late) > TICK_MILLIS + 1e-6)).toEqual([]);
+        expect(lateness.filter((late) => Math.abs(late) > TICK_MILLIS)).toEqual([]);
       }),
     );
   });

@@ -67,7 +67,10 @@ describe('a variable takes effect:', () => {
     [{ REDIS_OP_TIMEOUT: '1ms' }, { storeTimeoutMillis: 1 }],
     [{ REDIS_OP_TIMEOUT: '1m' }, { storeTimeoutMillis: 60_000 }],
     [{ API_KEY_HASH_SECRET: 'pepper' }, { apiKeyHashSecret: 'pepper' }],
-    [{ DRAIN_DELAY: '5s', DRAIN_TIMEOUT: '0' }, { drainDelayMillis: 5_000, drainTimeoutMillis: 0 }],
+    [
+      { DRAIN_DELAY: '5s', DRAIN_TIMEOUT: '0' },
+      { drainDelayMillis: 5_000, drainTimeoutMillis: 0 },
+    ],
   ])('%j', (environment, config) => {
     expect(configOf(environment)).toMatchObject(config);
   });
@@ -86,11 +89,26 @@ describe('a Redis is named', () => {
     [{ REDIS_URL: 'rediss://r:7000' }, { host: 'r', port: 7_000, tls: true }],
     [{ REDIS_URL: 'redis://u:p@r' }, { host: 'r', port: 6_379, username: 'u', password: 'p', tls: false }],
     [{ REDIS_URL: 'redis://:p@r' }, { host: 'r', port: 6_379, password: 'p', tls: false }],
-    [{ REDIS_URL: 'redis://u%40x:p%2f%25@r' }, { host: 'r', port: 6_379, username: 'u@x', password: 'p/%', tls: false }],
-    [{ REDIS_URL: 'r', REDIS_AUTH: 'p' }, { host: 'r', port: 6_379, password: 'p', tls: false }],
-    [{ REDIS_URL: 'r', REDIS_AUTH: 'u:p:q' }, { host: 'r', port: 6_379, username: 'u', password: 'p:q', tls: false }],
-    [{ REDIS_URL: '/run/redis.sock', REDIS_AUTH: 'p' }, { path: '/run/redis.sock', password: 'p' }],
-    [{ REDIS_URL: 'redis://u:p@r', REDIS_AUTH: 'v:q' }, { host: 'r', port: 6_379, username: 'v', password: 'q', tls: false }],
+    [
+      { REDIS_URL: 'redis://u%40x:p%2f%25@r' },
+      { host: 'r', port: 6_379, username: 'u@x', password: 'p/%', tls: false },
+    ],
+    [
+      { REDIS_URL: 'r', REDIS_AUTH: 'p' },
+      { host: 'r', port: 6_379, password: 'p', tls: false },
+    ],
+    [
+      { REDIS_URL: 'r', REDIS_AUTH: 'u:p:q' },
+      { host: 'r', port: 6_379, username: 'u', password: 'p:q', tls: false },
+    ],
+    [
+      { REDIS_URL: '/run/redis.sock', REDIS_AUTH: 'p' },
+      { path: '/run/redis.sock', password: 'p' },
+    ],
+    [
+      { REDIS_URL: 'redis://u:p@r', REDIS_AUTH: 'v:q' },
+      { host: 'r', port: 6_379, username: 'v', password: 'q', tls: false },
+    ],
   ])('by %j', (environment, redis) => {
     expect(configOf(environment).store).toMatchObject({ type: 'redis' });
     expect((configOf(environment).store as { redis: object }).redis).toEqual(redis);
@@ -105,10 +123,7 @@ describe('a contradiction is refused:', () => {
     [{ LOG_LEVEL: 'loud' }, "LOG_LEVEL: expected one of debug, info, warn, error, got 'loud'"],
     [{ BACKEND_TYPE: 'memcache' }, "BACKEND_TYPE: expected redis or memory, got 'memcache'"],
     [{ BACKEND_TYPE: 'redis' }, 'REDIS_URL: is required when BACKEND_TYPE is redis'],
-    [
-      { BACKEND_TYPE: 'memory', REDIS_URL: 'r:1' },
-      'BACKEND_TYPE: memory contradicts REDIS_URL: unset one of them',
-    ],
+    [{ BACKEND_TYPE: 'memory', REDIS_URL: 'r:1' }, 'BACKEND_TYPE: memory contradicts REDIS_URL: unset one of them'],
     [{ MEMORY_SUBJECTS_MAX: '0' }, 'MEMORY_SUBJECTS_MAX: must be at least 1'],
     [{ REDIS_OP_TIMEOUT: '0' }, 'REDIS_OP_TIMEOUT: expected 1ms to 60s, got 0ms'],
     [{ REDIS_OP_TIMEOUT: '61s' }, 'REDIS_OP_TIMEOUT: expected 1ms to 60s, got 61000ms'],

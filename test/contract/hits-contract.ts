@@ -33,7 +33,6 @@ function describeKindsOfHits(get: () => StoreUnderTest): void {
     readonly otherIsFull: boolean;
     readonly after: readonly [one: number, other: number];
   }
-  // biome-ignore format: one case a line
   const cases: readonly Row[] = [
     {
       title: 'one that is always charged counts where it fits',
@@ -176,7 +175,6 @@ function describeOneSubjectTwice(get: () => StoreUnderTest): void {
     readonly found: readonly number[];
     readonly after: number;
   }
-  // biome-ignore format: one case a line
   const cases: readonly Row[] = [
     {
       title: 'both fit: the second finds the charge of the first',

@@ -11,7 +11,7 @@ import { of, request } from '../core/build.ts';
 import { until } from '../support/children.ts';
 import { TestRedis } from '../support/redis.ts';
 import { ManualClock } from './manual-clock.ts';
-import { connectTo, openStore } from './redis-under-test.ts';
+import { connectTo, keyOf, openStore } from './redis-under-test.ts';
 import { hit, someone, windowOfSeconds, windows } from './store-under-test.ts';
 
 let redis: TestRedis;
@@ -79,6 +79,16 @@ describe('a request', () => {
     await redis.client.script('FLUSH');
     const commands = await commandsDuring(() => store.take(one()));
     expect(commands.map(([name]) => name?.toLowerCase())).toEqual(['evalsha', 'eval']);
+  });
+
+  test('that fails for another reason is not sent again', async () => {
+    const subject = someone();
+    await redis.client.rpush(keyOf(subject), 'somebody else');
+    await store.take(one());
+    const hits = [hit(subject, windows({ a: 9, b: 9 }))];
+    const commands = await commandsDuring(() => store.take(hits).catch(() => undefined));
+    await redis.client.del(keyOf(subject));
+    expect(commands.map(([name]) => name?.toLowerCase())).toEqual(['evalsha']);
   });
 
   test('names every key that it touches', async () => {

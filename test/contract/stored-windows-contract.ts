@@ -29,7 +29,6 @@ function describeEnds(get: () => StoreUnderTest): void {
     /** How many windows later than now's the window of `a` starts. */
     readonly startsLater: number;
   }
-  // biome-ignore format: one case a line
   const cases: readonly Row[] = [
     { title: 'a window of now stands', stored: [['a', 7, 0]], used: { a: 7 }, startsLater: 0 },
     { title: 'a window that ended counts no more', stored: [['a', 7, -1]], used: { a: 0 }, startsLater: 0 },
@@ -138,7 +137,6 @@ function describeChangesOfPolicy(get: () => StoreUnderTest): void {
     return usedBefore(store, look(subject));
   };
 
-  // biome-ignore format: one case a line
   const cases = [
     {
       title: 'a window that is added begins at 0, the others count on',

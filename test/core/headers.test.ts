@@ -122,7 +122,6 @@ describe('RateLimit-Policy', () => {
     readonly limits: readonly (readonly ReturnType<typeof per>[])[];
     readonly policy: string;
   }
-  // biome-ignore format: one case a line
   const cases: readonly Row[] = [
     {
       title: 'lists windows shortest first',
@@ -159,6 +158,11 @@ describe('RateLimit-Policy', () => {
     {
       title: 'lists a number once though two descriptors have it: the longer window',
       limits: [[per(300, 'minute')], [per(300, 'hour')]],
+      policy: '300;w=3600',
+    },
+    {
+      title: 'lists that number once whichever comes first',
+      limits: [[per(300, 'hour')], [per(300, 'minute')]],
       policy: '300;w=3600',
     },
     {

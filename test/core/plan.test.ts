@@ -33,7 +33,6 @@ interface Cost {
 const REFUND = -COST_MAX;
 
 describe('what a descriptor charges', () => {
-  // biome-ignore format: one case a line
   const cases: readonly Cost[] = [
     { title: 'nothing said: 1', key: 'own', cost: 1, need: 1, always: false },
     { title: 'the request says 0: 1', key: 'own', requestHits: 0, cost: 1, need: 1, always: false },

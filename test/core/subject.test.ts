@@ -21,7 +21,9 @@ function parseSubject(text: string): Named {
   let at = 0;
   const part = (): string => {
     const colon = text.indexOf(':', at);
-    const length = Number(text.slice(at, colon));
+    const digits = text.slice(at, colon);
+    if (!/^\d+$/.test(digits)) throw new Error(`no length at ${at} of ${text}`);
+    const length = Number(digits);
     at = colon + 1 + length;
     return text.slice(colon + 1, at);
   };

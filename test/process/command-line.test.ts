@@ -48,16 +48,15 @@ describe('headroom', () => {
     }
   });
 
-  test.each([
-    [['sevre']],
-    [['serve', 'now']],
-    [['check-config']],
-  ])('%j is refused with status 2, the words that were meant, and the usage', (args) => {
-    const { status, stdout, stderr } = run(args);
-    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
-    expect(stderr.split('\n')[0]).toBe(`headroom: cannot make sense of '${args.join(' ')}'`);
-    expect(stderr).toContain('usage: headroom [serve]');
-  });
+  test.each([[['sevre']], [['serve', 'now']], [['check-config']]])(
+    '%j is refused with status 2, the words that were meant, and the usage',
+    (args) => {
+      const { status, stdout, stderr } = run(args);
+      expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+      expect(stderr.split('\n')[0]).toBe(`headroom: cannot make sense of '${args.join(' ')}'`);
+      expect(stderr).toContain('usage: headroom [serve]');
+    },
+  );
 });
 
 describe('headroom check-config', () => {

@@ -34,13 +34,23 @@ function events(service: TestService): string[] {
 
 describe('the process', () => {
   // A shell between would die of the signal itself: the status tells that Node got it.
-  test.each<NodeJS.Signals>(['SIGTERM', 'SIGINT', 'SIGHUP'])('gets %s, says so, and ends with status 0', async (signal) => {
-    const service = await start();
-    service.child.kill(signal);
+  test.each<NodeJS.Signals>(['SIGTERM', 'SIGINT', 'SIGHUP'])(
+    'gets %s, says so, and ends with status 0',
+    async (signal) => {
+      const service = await start();
+      service.child.kill(signal);
+      expect(await service.exited).toEqual({ code: 0, signal: null });
+      await until('its last line is there', () => service.output.includes('"stopped"'));
+      expect(events(service)).toEqual(['serving', 'stopping', 'stopped']);
+      expect(service.output).toContain(`"signal":"${signal}"`);
+    },
+  );
+
+  test('gets a signal in the very moment in which it says that it serves', async () => {
+    const service = TestService.run(['serve']);
+    services.push(service);
+    service.child.stdout?.once('data', () => service.child.kill('SIGTERM'));
     expect(await service.exited).toEqual({ code: 0, signal: null });
-    await until('its last line is there', () => service.output.includes('"stopped"'));
-    expect(events(service)).toEqual(['serving', 'stopping', 'stopped']);
-    expect(service.output).toContain(`"signal":"${signal}"`);
   });
 
   test('ends in time with open watches and idle connections of every kind', async () => {
@@ -74,7 +84,9 @@ describe('the process', () => {
     for (const socket of sockets) {
       socket.on('error', () => undefined);
       await once(socket, 'connect');
-      await new Promise((resolve) => socket.write('POST /json HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{', resolve));
+      await new Promise((resolve) =>
+        socket.write('POST /json HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{', resolve),
+      );
     }
     service.child.kill('SIGTERM');
     const exit = await service.exited;
@@ -105,7 +117,12 @@ describe('a call in flight', () => {
     const service = await start({ REDIS_URL: redis.socket, REDIS_OP_TIMEOUT: '10s', DRAIN_TIMEOUT: '20s' });
     const client = grpcJsClient(service.grpc);
     const health = new HealthClient(service.grpc);
-    await until('Redis decides', () => client.ask(CALL).then(() => true, () => false));
+    await until('Redis decides', () =>
+      client.ask(CALL).then(
+        () => true,
+        () => false,
+      ),
+    );
     const watch = health.watch('');
     await watch.count(1);
     redis.freeze();

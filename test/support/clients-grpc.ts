@@ -25,7 +25,10 @@ export interface GrpcAnswer {
   readonly flags: number | undefined;
 }
 
-export async function grpcBytes(origin: string, { body, headers = {}, path = RLS_PATH }: GrpcCall): Promise<GrpcAnswer> {
+export async function grpcBytes(
+  origin: string,
+  { body, headers = {}, path = RLS_PATH }: GrpcCall,
+): Promise<GrpcAnswer> {
   const fields = { 'content-type': 'application/grpc', te: 'trailers', ...headers };
   const answer = await http2(origin + path, { headers: fields, body });
   const ending = 'grpc-status' in answer.headers ? answer.headers : answer.trailers;

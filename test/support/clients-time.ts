@@ -30,7 +30,11 @@ function timeless(answer: Answer, before: number, after: number): TimelessAnswer
   };
 }
 
-const TIMES: Readonly<Record<string, string>> = { 'RateLimit-Reset': 'N', 'Retry-After': 'N', 'X-RateLimit-Reset': 'E' };
+const TIMES: Readonly<Record<string, string>> = {
+  'RateLimit-Reset': 'N',
+  'Retry-After': 'N',
+  'X-RateLimit-Reset': 'E',
+};
 
 function assertOneInstant(
   fields: ReadonlyMap<string, string>,

@@ -17,6 +17,7 @@ export interface GatewayOptions {
 
 export interface TestGateway {
   readonly redis: TestRedis;
+  readonly origin: TestOrigin;
   readonly services: readonly [TestService, ...TestService[]];
   readonly envoy: TestEnvoy;
   readonly callers: Callers;
@@ -43,5 +44,5 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     await envoy.stop();
     await Promise.all([origin.stop(), redis.stop(), ...services.map((service) => service.stop())]);
   };
-  return { redis, services, envoy, callers, stop };
+  return { redis, origin, services, envoy, callers, stop };
 }

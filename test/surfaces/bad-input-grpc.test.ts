@@ -51,7 +51,12 @@ describe('ShouldRateLimit refuses as INVALID_ARGUMENT, naming the field,', () =>
     ['an empty key', of(text('', 'x')), 'descriptors[1].entries[0].key must not be empty'],
     [
       'an empty key behind a good entry',
-      of({ entries: [{ key: 'user', value: 'x' }, { key: '', value: '' }] }),
+      of({
+        entries: [
+          { key: 'user', value: 'x' },
+          { key: '', value: '' },
+        ],
+      }),
       'descriptors[1].entries[1].key must not be empty',
     ],
     [
@@ -110,8 +115,11 @@ describe('ShouldRateLimit refuses as INVALID_ARGUMENT, naming the field,', () =>
 
 describe('ShouldRateLimit decides what is just within the bounds:', () => {
   test.each<[what: string, question: Question]>([
-    ['a value of 8,192 bytes', { domain: 'doors', descriptors: [text('k', '€'.repeat(2_730) + 'ab')] }],
-    ['64 entries', { domain: 'doors', descriptors: [{ entries: Array.from({ length: 64 }, () => ({ key: 'k', value: 'v' })) }] }],
+    ['a value of 8,192 bytes', { domain: 'doors', descriptors: [text('k', `${'€'.repeat(2_730)}ab`)] }],
+    [
+      '64 entries',
+      { domain: 'doors', descriptors: [{ entries: Array.from({ length: 64 }, () => ({ key: 'k', value: 'v' })) }] },
+    ],
     ['4,096 descriptors', { domain: 'doors', descriptors: Array.from({ length: 4_096 }, () => text('free', '')) }],
     ['values of any bytes', { domain: 'doors', descriptors: [text('\0\n_', '\u{10ffff}\0=,"\\')] }],
     ['the names of built-in properties', { domain: 'doors', descriptors: [text('__proto__', 'constructor')] }],
@@ -150,12 +158,7 @@ describe('the gRPC port survives', () => {
   test.each<[what: string, body: Buffer, status: number, message: string]>([
     ['a frame cut short', frame(good).subarray(0, 10), INVALID_ARGUMENT, 'protocol error: incomplete envelope'],
     ['a prefix cut short', frame(good).subarray(0, 3), INVALID_ARGUMENT, 'protocol error: incomplete envelope'],
-    [
-      'no message',
-      Buffer.alloc(0),
-      UNIMPLEMENTED,
-      'protocol error: missing input message for unary method',
-    ],
+    ['no message', Buffer.alloc(0), UNIMPLEMENTED, 'protocol error: missing input message for unary method'],
     [
       'two messages',
       Buffer.concat([frame(good), frame(good)]),

@@ -1,8 +1,8 @@
 /** grpc.health.v1: what gateways and Kubernetes ask before they send calls. */
 import { createClient } from '@connectrpc/connect';
 import { createGrpcWebTransport } from '@connectrpc/connect-node';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as grpc from '@grpc/grpc-js';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from '../../src/gen/grpc/health/v1/health_pb.ts';
 import { HealthClient } from '../support/clients-health.ts';
 import { postJson } from '../support/clients-http.ts';

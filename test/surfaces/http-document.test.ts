@@ -210,7 +210,9 @@ describe('/docs', () => {
     const styles = urls.filter(({ pathname }) => pathname.endsWith('.css'));
     expect(styles.length).toBeGreaterThan(0);
     for (const url of styles) {
-      const loaded = [...(await http1(url.href)).text.matchAll(/@import[^;]*|url\(([^)]*)\)/g)].map(([, target]) => target);
+      const loaded = [...(await http1(url.href)).text.matchAll(/@import[^;]*|url\(([^)]*)\)/g)].map(
+        ([, target]) => target,
+      );
       expect(loaded.filter((target) => !/^["']?data:/.test(target ?? ''))).toEqual([]);
     }
   });

@@ -40,7 +40,14 @@ function user(more: object = {}): object {
   return { domain: 'doors', descriptors: [{ entries: [{ key: 'user', value: name }], ...more }] };
 }
 
-async function json(question: unknown): Promise<{ status: number; body: Record<string, never> }> {
+interface Body {
+  readonly statuses: readonly object[];
+  readonly responseHeadersToAdd: readonly object[];
+  /** base64. */
+  readonly rawBody: string;
+}
+
+async function json(question: unknown): Promise<{ status: number; body: Body }> {
   const { status, text } = await postJson(`${server.http}/json`, question);
   return { status, body: JSON.parse(text) };
 }

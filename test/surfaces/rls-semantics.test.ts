@@ -135,7 +135,12 @@ describe('the status', () => {
       descriptors: [{ entries: [{ key: 'api_key', value: 'csk_status' }] }],
     });
     expect(answer.statuses).toEqual([
-      { code: 'OK', limit: { requestsPerUnit: 300, unit: 'MINUTE', name: 'minute' }, remaining: 299, resetSeconds: 'N' },
+      {
+        code: 'OK',
+        limit: { requestsPerUnit: 300, unit: 'MINUTE', name: 'minute' },
+        remaining: 299,
+        resetSeconds: 'N',
+      },
     ]);
     expect(answer.headers.slice(0, 3)).toEqual([
       ['RateLimit-Policy', '300;w=60, 10000;w=86400'],

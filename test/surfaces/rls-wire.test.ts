@@ -39,7 +39,10 @@ describe('with memory counters', () => {
   afterAll(() => server.stop());
 
   // Long enough that any server that compresses at all would.
-  const long = { domain: 'doors', descriptors: Array.from({ length: 300 }, () => question('long', 0n).descriptors[0]!) };
+  const long = {
+    domain: 'doors',
+    descriptors: Array.from({ length: 300 }, () => question('long', 0n).descriptors[0]!),
+  };
 
   test('an answer by gRPC is not compressed though the client accepts gzip', async () => {
     const headers = { 'grpc-accept-encoding': 'identity,deflate,gzip' };

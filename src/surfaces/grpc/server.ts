@@ -8,8 +8,8 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import { createServer, type Server, type Socket } from 'node:net';
-import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { listen } from '../listen.ts';
+import { connectAdapter } from './connect-adapter.ts';
 import { type RouteOptions, routerOptionsOf, routesOf } from './routes.ts';
 
 /** RFC 9113 §3.4: what every HTTP/2 client sends first. One byte tells it from every HTTP/1.1 method but PUT, POST and PATCH. */
@@ -32,7 +32,7 @@ export class GrpcServer {
   readonly #silent = new Set<Socket>();
 
   constructor(options: RouteOptions) {
-    const handler = connectNodeAdapter({ ...routerOptionsOf(options), routes: routesOf(options) });
+    const handler = connectAdapter(routesOf(options), routerOptionsOf(options), options.log);
     this.#http1 = createHttp1Server(handler);
     this.#http2 = createHttp2Server(
       { settings: { maxConcurrentStreams: CONCURRENT_STREAMS_MAX }, maxSessionMemory: SESSION_MEMORY_MIB_MAX },
