@@ -9,6 +9,7 @@ import { systemClock } from './adapters/system-clock/system-clock.ts';
 import { Limiter } from './app/limiter.ts';
 import { StoreGuard } from './app/store-guard.ts';
 import type { Config } from './config/config.ts';
+import { storeObserver } from './observability/store-observer.ts';
 import type { Telemetry } from './observability/telemetry.ts';
 import type { CounterStore } from './ports/counter-store.ts';
 import type { Log } from './ports/log.ts';
@@ -16,7 +17,7 @@ import { DebugServer } from './surfaces/debug/server.ts';
 import { drain } from './surfaces/drain.ts';
 import { GrpcServer } from './surfaces/grpc/server.ts';
 import { HealthState } from './surfaces/health/health-state.ts';
-import { buildHttpServer } from './surfaces/http/server.ts';
+import { buildHttpServer, httpDoor } from './surfaces/http/server.ts';
 import { listenWith } from './surfaces/listen.ts';
 
 export interface ServerParts {
@@ -48,7 +49,7 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
     store: openStore(config, log),
     clock: systemClock,
     timeoutMillis: config.storeTimeoutMillis,
-    observer: metrics,
+    observer: storeObserver(metrics, log),
   });
   const limiter = new Limiter({
     policies,
@@ -64,7 +65,7 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
   const debug = new DebugServer({
     metrics: (request, response) => telemetry.prometheus.getMetricsRequestHandler(request, response),
   });
-  const doors = [grpc, { drain: () => http.close(), destroy: () => http.server.closeAllConnections() }];
+  const doors = [grpc, httpDoor(http)];
   const stop = async (delayMillis: number): Promise<void> => {
     await drain({ clock: systemClock, health, doors, delayMillis, timeoutMillis: config.drainTimeoutMillis });
     policies.close();

@@ -1,11 +1,13 @@
 /** Stops asking a store that does not answer, and finds out by itself when it does again. */
+import type { Undecidable } from '../core/errors.ts';
 import type { Clock, Timer } from '../ports/clock.ts';
 
 export interface BreakerOptions {
   readonly clock: Clock;
   /** Settles when the store works, fails when it does not. */
   readonly probe: () => Promise<void>;
-  readonly onChange: (open: boolean) => void;
+  /** @param cause the failure that opened it */
+  readonly onChange: (open: boolean, cause: Undecidable | undefined) => void;
 }
 
 // A few failures among many calls are the network's business; half of them failing is an outage.
@@ -35,7 +37,7 @@ export class Breaker {
   }
 
   /** What became of one call. Calls that end while it is open change nothing: the probe decides. */
-  record(failed: boolean): void {
+  record(failed: boolean, cause?: Undecidable): void {
     if (this.#open) return;
     const now = this.#options.clock.monotonicMillis();
     if (now >= this.#periodEndsAt) {
@@ -45,7 +47,7 @@ export class Breaker {
     }
     this.#calls += 1;
     if (failed) this.#failures += 1;
-    if (failed && this.#calls >= CALLS_MIN && this.#failures / this.#calls >= FAILURE_RATIO) this.#trip();
+    if (failed && this.#calls >= CALLS_MIN && this.#failures / this.#calls >= FAILURE_RATIO) this.#trip(cause);
   }
 
   /** Ends the probing. */
@@ -54,9 +56,9 @@ export class Breaker {
     this.#timer?.cancel();
   }
 
-  #trip(): void {
+  #trip(cause: Undecidable | undefined): void {
     this.#open = true;
-    this.#options.onChange(true);
+    this.#options.onChange(true, cause);
     this.#probeLater();
   }
 
@@ -74,6 +76,6 @@ export class Breaker {
   #close(): void {
     this.#open = false;
     this.#periodEndsAt = 0;
-    this.#options.onChange(false);
+    this.#options.onChange(false, undefined);
   }
 }

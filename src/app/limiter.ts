@@ -51,7 +51,7 @@ export class Limiter {
     const plan = planOf(request, policy, hashApiKey);
     try {
       const decision = await this.#take(plan, call);
-      call.trace?.decided(request.domain, decision);
+      call.trace?.decided(policy?.domain, decision);
       observer.decided(call.door, policy?.domain, decision, clock.monotonicMillis() - startedAt);
       return { decision, answer: answerOf(decision, policy?.headerStyle ?? 'off') };
     } catch (error) {

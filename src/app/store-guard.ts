@@ -18,14 +18,16 @@ export interface StoreGuardOptions {
 
 // A store that answers in 1 ms serves a million calls a second with a thousand waiting; more than this is an outage.
 const WAITING_MAX = 20_000;
-// What an answer needs on its way back: a caller that waits 20 ms is answered within 18.
-const CALLER_MARGIN_MILLIS = 2;
+// What noticing the deadline and the way back take; of a short deadline no more than a third.
+const CALLER_MARGIN_MILLIS = 6;
 
 export class StoreGuard {
   readonly #options: StoreGuardOptions;
   readonly #deadlines: Deadlines;
   readonly #breaker: Breaker;
   #waiting = 0;
+  /** When the store last said anything. */
+  #repliedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: StoreGuardOptions) {
     this.#options = options;
@@ -33,7 +35,7 @@ export class StoreGuard {
     this.#breaker = new Breaker({
       clock: options.clock,
       probe: () => this.#bounded(() => options.store.probe(), options.timeoutMillis),
-      onChange: (open) => options.observer.breakerChanged(open),
+      onChange: (open, cause) => options.observer.breakerChanged(open, cause),
     });
   }
 
@@ -58,8 +60,9 @@ export class StoreGuard {
       return taken;
     } catch (error) {
       const reason = asUndecidable(error);
-      // A caller in a hurry says nothing about the store.
-      if (reason.code !== 'STORE_TIMEOUT' || millis === this.#options.timeoutMillis) this.#breaker.record(true);
+      // A caller in a hurry says nothing about a store that answered others meanwhile.
+      const isHurry = millis < this.#options.timeoutMillis && this.#repliedAt >= startedAt;
+      if (reason.code !== 'STORE_TIMEOUT' || !isHurry) this.#breaker.record(true, reason);
       observer.storeCalled(clock.monotonicMillis() - startedAt, reason);
       throw reason;
     }
@@ -80,11 +83,12 @@ export class StoreGuard {
     if (this.#waiting >= WAITING_MAX) throw new Undecidable('STORE_BUSY', 'too many calls wait for the counter store');
     const { timeoutMillis } = this.#options;
     if (callerMillis === undefined) return timeoutMillis;
-    const left = callerMillis - CALLER_MARGIN_MILLIS;
-    if (left <= 0) throw new Undecidable('STORE_TIMEOUT', 'the deadline of the call has passed');
+    const left = callerMillis - Math.min(CALLER_MARGIN_MILLIS, callerMillis / 3);
+    if (left < 1) throw new Undecidable('STORE_TIMEOUT', 'the deadline of the call has passed');
     return Math.min(timeoutMillis, left);
   }
 
+  /** @param ask may throw as well as reject */
   #bounded<T>(ask: () => Promise<T>, millis: number): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#waiting += 1;
@@ -99,8 +103,9 @@ export class StoreGuard {
           reject(new Undecidable('STORE_TIMEOUT', `the counter store did not answer within ${millis} ms`));
         },
       };
-      ask().then(
+      asked(ask).then(
         (value) => {
+          this.#repliedAt = this.#options.clock.monotonicMillis();
           if (call.done) return;
           settle();
           resolve(value);
@@ -116,7 +121,13 @@ export class StoreGuard {
   }
 }
 
+/** What throws before it gives a promise is a failed promise like any other. */
+async function asked<T>(ask: () => Promise<T>): Promise<T> {
+  return ask();
+}
+
 function asUndecidable(error: unknown): Undecidable {
   if (error instanceof Undecidable) return error;
-  return new Undecidable('STORE_FAILED', `the counter store failed: ${(error as Error).message}`, { cause: error });
+  // Its own words are for operators: callers are not told what is behind this service.
+  return new Undecidable('STORE_FAILED', 'the counter store failed', { cause: error });
 }

@@ -36,11 +36,13 @@ export interface RedisStoreConfig {
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-// A million subjects of two windows take about 300 MB.
+// A million subjects of two windows take about 600 MB.
 const MEMORY_SUBJECTS_MAX = 1_000_000;
 // Beyond Envoy's own patience, but short enough that a frozen Redis is noticed before callers pile up.
 const REDIS_OP_TIMEOUT_MILLIS = 100;
 const REDIS_OP_TIMEOUT_MILLIS_MAX = 60_000;
+// A timer of Node holds 31 bits of milliseconds: beyond, it fires at once.
+const DRAIN_MILLIS_MAX = 86_400_000;
 const REDIS_PORT = 6_379;
 
 /** @throws EnvError naming the variable that contradicts another, or lacks */
@@ -56,8 +58,8 @@ export function toConfig(env: Env): Config {
     store: storeOf(env),
     storeTimeoutMillis: storeTimeoutOf(env),
     apiKeyHashSecret: env.apiKeyHashSecret,
-    drainDelayMillis: env.drainDelayMillis ?? 0,
-    drainTimeoutMillis: env.drainTimeoutMillis ?? 10_000,
+    drainDelayMillis: drainMillis('DRAIN_DELAY', env.drainDelayMillis ?? 0),
+    drainTimeoutMillis: drainMillis('DRAIN_TIMEOUT', env.drainTimeoutMillis ?? 10_000),
   });
 }
 
@@ -93,22 +95,38 @@ function storeTimeoutOf({ redisOpTimeoutMillis }: Env): number {
   throw new EnvError('REDIS_OP_TIMEOUT', `expected 1ms to 60s, got ${millis}ms`);
 }
 
+function drainMillis(name: string, millis: number): number {
+  if (millis <= DRAIN_MILLIS_MAX) return millis;
+  throw new EnvError(name, 'expected at most 24h');
+}
+
 /** `host:port`, `host`, `/path/of/socket`, or `redis[s]://[user[:password]@]host[:port][/db]`. Never repeated in errors: it may hold a password. */
 function parseRedisUrl(url: string): RedisAddress {
   if (url.startsWith('/')) return { path: url };
   const parsed = URL.parse(/^rediss?:\/\//.test(url) ? url : `redis://${url}`);
   const db = parsed?.pathname.replace(/^\//, '') ?? '';
-  if (!parsed?.hostname || !/^\d{0,5}$/.test(db)) {
+  const username = decoded(parsed?.username ?? '');
+  const password = decoded(parsed?.password ?? '');
+  if (!parsed?.hostname || !/^\d{0,5}$/.test(db) || username === undefined || password === undefined) {
     throw new EnvError('REDIS_URL', 'expected host:port, a socket path, or redis://user:password@host:port/db');
   }
   return {
     host: parsed.hostname.replace(/^\[|\]$/g, ''),
     port: parsed.port === '' ? REDIS_PORT : Number(parsed.port),
-    ...(parsed.username === '' ? {} : { username: decodeURIComponent(parsed.username) }),
-    ...(parsed.password === '' ? {} : { password: decodeURIComponent(parsed.password) }),
+    ...(username === '' ? {} : { username }),
+    ...(password === '' ? {} : { password }),
     ...(db === '' ? {} : { db: Number(db) }),
     tls: parsed.protocol === 'rediss:',
   };
+}
+
+/** @returns undefined for what is no percent-encoding */
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** `password`, or `user:password` split at the first colon. */

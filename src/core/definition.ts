@@ -72,8 +72,16 @@ function compileChildren(
   descriptors.forEach((descriptor, index) => {
     const at = [...path, index];
     if (descriptor.key === '') throw new PolicyError([...at, 'key'], 'descriptor has empty key');
-    const name = descriptor.value === undefined ? descriptor.key : `${descriptor.key}_${descriptor.value}`;
+    // As in envoyproxy/ratelimit, an empty value is none.
+    const name = (descriptor.value ?? '') === '' ? descriptor.key : `${descriptor.key}_${descriptor.value}`;
     const here = [...names, name];
+    if (name.includes('*')) {
+      // Read as text it would match nothing, and what it was to limit would go unlimited.
+      throw new PolicyError(
+        [...at, descriptor.key.includes('*') ? 'key' : 'value'],
+        `wildcards are not supported: '${name}'`,
+      );
+    }
     if (children.has(name)) {
       throw new PolicyError([...at, 'key'], `duplicate descriptor composite key '${here.join('.')}'`);
     }

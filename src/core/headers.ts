@@ -89,14 +89,19 @@ function policyField(windows: readonly Window[]): string {
 /** draft-ietf-httpapi-ratelimit-headers-10 §3 and §4. */
 function ietfFields(told: readonly Status[], nowSeconds: number): Header[] {
   const readings = told.flatMap((status) => status.readings);
-  const policy = readings.map(({ window }) => `${sfString(window.name)};q=${window.max};w=${window.seconds}`);
+  const policy = readings.map(({ window }) => `${sfString(nameOf(window))};q=${window.max};w=${window.seconds}`);
   const rest = readings.map(
-    ({ window, remaining, endsAt }) => `${sfString(window.name)};r=${remaining};t=${endsAt - nowSeconds}`,
+    ({ window, remaining, endsAt }) => `${sfString(nameOf(window))};r=${remaining};t=${endsAt - nowSeconds}`,
   );
   return [
     ['RateLimit-Policy', policy.join(', ')],
     ['RateLimit', rest.join(', ')],
   ];
+}
+
+/** A rate_limit need not have a name, but the two fields are tied together by it. */
+function nameOf({ name, unit, seconds }: Window): string {
+  return name || (unit ?? `${seconds}s`);
 }
 
 /** RFC 9651 §3.3.3; window names are printable ASCII by their definition. */
@@ -123,6 +128,6 @@ function quotaExceeded(told: readonly Status[]): string {
     type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
     title: 'Request cannot be satisfied as assigned quota has been exceeded',
     status: 429,
-    'violated-policies': violated.map(({ window }) => window.name),
+    'violated-policies': violated.map(({ window }) => nameOf(window)),
   });
 }

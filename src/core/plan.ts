@@ -71,7 +71,7 @@ function overridden(override: NonNullable<Descriptor['override']>, found: Limit 
     windows: [unitWindow(override.requestsPerUnit, override.unit)],
     charging: found?.charging ?? 'each',
     overdraft: found?.overdraft ?? false,
-    shadow: found?.shadow ?? false,
+    shadow: found?.charging === 'together' && found.shadow,
   };
 }
 

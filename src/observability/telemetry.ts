@@ -1,5 +1,5 @@
 /** Starts and stops OpenTelemetry: metrics always, for Prometheus; exporters only where OTEL_* variables ask for them. */
-import { CompositePropagator, W3CTraceContextPropagator } from '@opentelemetry/core';
+import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core';
 import { B3Propagator } from '@opentelemetry/propagator-b3';
 import {
   defaultResource,
@@ -31,12 +31,22 @@ export interface Telemetry {
 // A collector that answers takes milliseconds; one that does not would hold the process for 10 s and more.
 const SHUTDOWN_MILLIS_MAX = 3_000;
 
-/** @param log where the SDK's complaints go, such as exports that fail */
-export async function startTelemetry(env: OtelEnvironment, version: string, log?: Log): Promise<Telemetry> {
+export interface TelemetryOptions {
+  readonly env: OtelEnvironment;
+  /** The service's. */
+  readonly version: string;
+  /** Where the SDK's complaints go, such as exports that fail. */
+  readonly log: Log;
+  /** Only calls of Redis have spans: memory is not called. */
+  readonly countersIn: 'memory' | 'redis';
+}
+
+export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
+  const { env, version, log } = options;
   const wanted = wantedSignals(env);
+  logDiagnostics(log);
   const resource = resourceOf(version);
-  const traces = wanted.traces ? await startTraces(env, resource, log) : undefined;
-  if (log) logDiagnostics(log);
+  const traces = wanted.traces ? await startTraces(options, resource) : undefined;
   const prometheus = new PrometheusText();
   const readers: IMetricReader[] = [prometheus];
   if (wanted.metrics.length > 0) {
@@ -61,7 +71,7 @@ function resourceOf(version: string): Resource {
     .merge(detectResources({ detectors: [envDetector] }));
 }
 
-async function startTraces(env: OtelEnvironment, resource: Resource, log: Log | undefined) {
+async function startTraces({ env, log, countersIn }: TelemetryOptions, resource: Resource) {
   const { NodeSDK } = await import('@opentelemetry/sdk-node');
   const sdk = new NodeSDK({
     resource,
@@ -72,16 +82,17 @@ async function startTraces(env: OtelEnvironment, resource: Resource, log: Log | 
     ...(env.OTEL_PROPAGATORS?.trim() ? {} : { textMapPropagator: defaultPropagator() }),
   });
   // Not before: with OTEL_LOG_LEVEL the SDK has just taken the console for its complaints.
-  if (log) logDiagnostics(log);
+  logDiagnostics(log);
   sdk.start();
-  // The configuration refuses a REDIS_URL beside counters in memory, and Redis without one.
-  const tracer = new OtelTracer(env, Boolean(env.REDIS_URL?.trim()));
+  const tracer = new OtelTracer(env, countersIn === 'redis');
   return { tracer, shutdown: () => sdk.shutdown() };
 }
 
 /** What gateways send: W3C from OpenTelemetry tracers, B3 in both of its forms from Zipkin's. Of both, W3C counts. */
 function defaultPropagator(): CompositePropagator {
-  return new CompositePropagator({ propagators: [new B3Propagator(), new W3CTraceContextPropagator()] });
+  return new CompositePropagator({
+    propagators: [new W3CBaggagePropagator(), new B3Propagator(), new W3CTraceContextPropagator()],
+  });
 }
 
 async function within(millis: number, work: Promise<unknown>): Promise<void> {

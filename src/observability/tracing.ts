@@ -139,8 +139,7 @@ class OtelCallSpan implements CallSpan {
     const { reason } = decision;
     this.#setResult(resultOf(reason));
     this.#span.setAttribute(`${DECISION}.reason`, reason);
-    // A domain that meets no limit may be unknown, and then it is the caller's text, whatever that holds.
-    if (domain !== undefined && reason !== 'no_limit') this.#span.setAttribute(`${DECISION}.domain`, domain);
+    if (domain !== undefined) this.#span.setAttribute(`${DECISION}.domain`, domain);
     const told = tellingStatus(decision);
     if (told?.limit === undefined || told.reported === undefined) return;
     this.#span.setAttributes({

@@ -15,7 +15,7 @@ export interface CounterStore {
    */
   take(hits: readonly Hit[]): Promise<Taken>;
 
-  /** Settles when the store can take; fails when it cannot. Changes nothing. */
+  /** Settles when the store can take; fails when it cannot. Changes no count. */
   probe(): Promise<void>;
 
   /** Ends the connections; calls that wait are failed. */

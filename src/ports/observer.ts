@@ -11,8 +11,8 @@ export interface DecisionObserver {
   undecided(door: Door, domain: string | undefined, error: Undecidable, durationMillis: number): void;
   /** Once for every call of the store. */
   storeCalled(durationMillis: number, error: Undecidable | undefined): void;
-  /** The breaker's state changed. */
-  breakerChanged(open: boolean): void;
+  /** The breaker's state changed; `cause` is the failure that opened it. */
+  breakerChanged(open: boolean, cause: Undecidable | undefined): void;
 }
 
 /** The trace of one sampled call; absent when nobody samples it. */

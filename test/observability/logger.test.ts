@@ -102,7 +102,12 @@ describe('an error', () => {
 
 test("the SDK's complaints are warnings in the same log, without its debugging", async () => {
   const { log, lines } = logTo('debug');
-  const telemetry = await startTelemetry({ OTEL_METRICS_EXPORTER: 'carrier-pigeon' }, '1.2.3', log);
+  const telemetry = await startTelemetry({
+    env: { OTEL_METRICS_EXPORTER: 'carrier-pigeon' },
+    version: '1.2.3',
+    log,
+    countersIn: 'memory',
+  });
   diag.error('could not export');
   diag.error(JSON.stringify({ stack: 'Error: at', message: 'connect "refused"', data: SECRET }));
   diag.info('chatter');

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Decision, Reason, Status } from '../../src/core/decision.ts';
 import { Undecidable, type UndecidableCode } from '../../src/core/errors.ts';
 import type { Limit } from '../../src/core/limit.ts';
+import { createLogger } from '../../src/observability/logger.ts';
 import { startTelemetry, type Telemetry } from '../../src/observability/telemetry.ts';
 import type { Door } from '../../src/ports/observer.ts';
 import { parsePrometheus, samplesOf, sampleValue } from './prometheus-text.ts';
@@ -14,7 +15,7 @@ const DECISIONS = 'headroom_rate_limiting_decisions_total';
 let telemetry: Telemetry;
 
 beforeEach(async () => {
-  telemetry = await startTelemetry({}, '1.2.3');
+  telemetry = await startTelemetry({ env: {}, version: '1.2.3', log: createLogger('error'), countersIn: 'memory' });
 });
 
 afterEach(() => telemetry.shutdown());

@@ -36,8 +36,8 @@ export async function startInProcess(
   });
   const log: string[] = [];
   const config = toConfig(readEnv({ ...LOCAL, POLICY_PATH: folder, ...env }));
-  const telemetry = await startTelemetry({}, VERSION);
   const logger = createLogger(config.logLevel, { write: (line) => log.push(line) });
+  const telemetry = await startTelemetry({ env: {}, version: VERSION, log: logger, countersIn: config.store.type });
   const server = await startServer({ config, log: logger, telemetry, version: VERSION });
   return { ...addressesOf(server), log, stop: onceStopped(server, folder) };
 }

@@ -24,6 +24,7 @@ export class TestRedis {
       lazyConnect: true,
       retryStrategy: () => 20,
       maxRetriesPerRequest: null,
+      disconnectTimeout: 20,
     });
     this.client.on('error', () => undefined);
   }

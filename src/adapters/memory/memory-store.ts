@@ -108,10 +108,11 @@ export class MemoryStore implements CounterStore {
       if (subject.endsAt <= nowSeconds) this.#subjects.delete(name);
     }
     if (this.#subjects.size <= this.#subjectsMax) return;
-    const oldest = this.#subjects.keys().next();
+    const oldest = this.#subjects.entries().next();
     if (oldest.done) return;
-    this.#subjects.delete(oldest.value);
-    this.#evicted += 1;
+    const [name, subject] = oldest.value;
+    this.#subjects.delete(name);
+    if (subject.endsAt > nowSeconds) this.#evicted += 1;
   }
 }
 

@@ -27,26 +27,30 @@ type Path = readonly (string | number)[];
 export function readPolicies(path: string): PolicySet {
   const policies = new Map<string, DomainPolicy>();
   for (const file of policyFiles(path)) {
-    const policy = parsePolicy(readText(file), file);
-    if (policies.has(policy.domain)) {
-      throw new PolicyFileError(`${file}: domain: duplicate domain '${policy.domain}' in config file`);
-    }
+    const policy = parsePolicy(readText(file), file, policies);
     policies.set(policy.domain, policy);
   }
   return policies;
 }
 
-/** @param file its name, for messages */
-export function parsePolicy(text: string, file: string): DomainPolicy {
+/**
+ * @param file its name, for messages
+ * @param others the policies that it is to stand beside
+ */
+export function parsePolicy(text: string, file: string, others: PolicySet = new Map()): DomainPolicy {
   const lines = new LineCounter();
   const document = parseDocument(text, { version: '1.1', merge: true, lineCounter: lines, prettyErrors: false });
   const [broken] = document.errors;
   if (broken) throw new PolicyFileError(`${file}:${lines.linePos(broken.pos[0]).line}: ${broken.message}`);
   keepTextAsWritten(document);
   const parsed = policySchema.safeParse(resolved(document, file));
-  if (!parsed.success) throw fileError(file, document, lines, ...firstIssue(parsed.error));
+  if (!parsed.success) throw fileError(file, document, lines, ...firstIssue(parsed.error, document));
   try {
-    return compilePolicy(parsed.data);
+    const policy = compilePolicy(parsed.data);
+    if (others.has(policy.domain)) {
+      throw new PolicyError(['domain'], `duplicate domain '${policy.domain}' in config file`);
+    }
+    return policy;
   } catch (error) {
     if (error instanceof PolicyError) throw fileError(file, document, lines, error.path, error.message);
     throw error;
@@ -56,7 +60,9 @@ export function parsePolicy(text: string, file: string): DomainPolicy {
 /** The plain content, anchors and merge keys resolved. */
 function resolved(document: Document, file: string): unknown {
   try {
-    return document.toJS({ maxAliasCount: ALIASES_MAX }) ?? {};
+    return (
+      document.toJS({ maxAliasCount: ALIASES_MAX, reviver: (_, value) => (value === null ? undefined : value) }) ?? {}
+    );
   } catch (error) {
     throw new PolicyFileError(`${file}:1: ${(error as Error).message}`, { cause: error });
   }
@@ -93,14 +99,16 @@ function keepTextAsWritten(document: Document): void {
   visit(document, {
     Pair(_, pair: Pair) {
       if (!isScalar(pair.key) || !TEXT_KEYS.has(String(pair.key.value)) || !isScalar(pair.value)) return;
+      if (typeof pair.value.value === 'number' && !Number.isInteger(pair.value.value)) return;
       if (pair.value.source !== undefined) pair.value.value = pair.value.source;
     },
   });
 }
 
 /** The issue that stands first in the file, as path and message. */
-function firstIssue(error: z.ZodError): [Path, string] {
-  const issue = error.issues[0] as z.core.$ZodIssue;
+function firstIssue(error: z.ZodError, document: Document): [Path, string] {
+  const at = (issue: z.core.$ZodIssue) => offsetOf(document.contents, issue.path as Path);
+  const issue = error.issues.toSorted((a, b) => at(a) - at(b))[0] as z.core.$ZodIssue;
   const path = issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key));
   if (issue.code !== 'unrecognized_keys') return [path, issue.message];
   const key = issue.keys[0] as string;

@@ -38,24 +38,39 @@ const keyClass = z.strictObject({
   limits: windows,
 });
 
-const descriptor: z.ZodType<DescriptorDefinition> = z.strictObject({
-  key: z.string().describe('The entry’s key.'),
-  value: z.string().optional().describe('The entry’s value; without it the rule holds for every other value.'),
-  api_keys: z.boolean().optional().describe('The value is an API key: a secret, hashed on arrival.'),
-  limits: windows.optional(),
-  classes: z.array(keyClass).max(64).optional().describe('Limits that replace `limits` for keys with a prefix.'),
-  rate_limit: rateLimit.optional(),
-  overdraft: z.boolean().optional().describe('Charges are recorded in full even where they exceed.'),
-  shadow_mode: z.boolean().optional().describe('Counted and reported, never enforced.'),
-  get descriptors() {
-    return z.array(descriptor).optional().describe('Rules for the next entry.');
+const descriptor: z.ZodType<DescriptorDefinition> = z.strictObject(
+  {
+    key: z
+      .string({ error: ({ input }) => (input === undefined ? 'descriptor has empty key' : undefined) })
+      .describe('The entry’s key.'),
+    value: z
+      .string({ error: ({ input }) => (typeof input === 'number' ? 'error checking config' : undefined) })
+      .optional()
+      .describe('The entry’s value; without it the rule holds for every other value.'),
+    api_keys: z.boolean().optional().describe('The value is an API key: a secret, hashed on arrival.'),
+    limits: windows.optional(),
+    classes: z.array(keyClass).max(64).optional().describe('Limits that replace `limits` for keys with a prefix.'),
+    rate_limit: rateLimit.optional(),
+    overdraft: z.boolean().optional().describe('Charges are recorded in full even where they exceed.'),
+    shadow_mode: z.boolean().optional().describe('Counted and reported, never enforced.'),
+    get descriptors() {
+      return z.array(descriptor).optional().describe('Rules for the next entry.');
+    },
   },
-});
+  {
+    error: (issue) =>
+      issue.code === 'invalid_type'
+        ? `config error, yaml file contains list of type other than map: ${String(issue.input)}`
+        : undefined,
+  },
+);
 
 /** The root of a file. */
 export const policySchema: z.ZodType<PolicyDefinition> = z
   .strictObject({
-    domain: z.string().describe('The domain that gateways name in their requests.'),
+    domain: z
+      .string({ error: ({ input }) => (input === undefined ? 'config file cannot have empty domain' : undefined) })
+      .describe('The domain that gateways name in their requests.'),
     headers: z
       .enum(['documented', 'ietf', 'reference', 'off'])
       .optional()
@@ -64,5 +79,14 @@ export const policySchema: z.ZodType<PolicyDefinition> = z
   })
   .meta({ title: 'Headroom policy file' });
 
-/** Keys whose values are text however they look: `value: 010` means the text 010, not the number 8. */
-export const TEXT_KEYS: ReadonlySet<string> = new Set(['domain', 'key', 'value', 'name', 'per', 'prefix', 'unit']);
+/** Keys whose values are text however they look: `value: 010` means the text 010, and `headers: off` the text off. */
+export const TEXT_KEYS: ReadonlySet<string> = new Set([
+  'domain',
+  'key',
+  'value',
+  'name',
+  'per',
+  'prefix',
+  'unit',
+  'headers',
+]);

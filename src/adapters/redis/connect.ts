@@ -41,6 +41,8 @@ export function connectRedis(address: RedisAddress, events: ConnectionEvents): R
     disableClientInfo: true,
     protocol: 2,
     replyMapping: 'legacy',
+    // The client's own numbers are off by one near 2^53.
+    stringNumbers: true,
   });
   let lost = false;
   redis.on('error', (error) => {

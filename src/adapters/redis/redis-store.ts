@@ -14,6 +14,9 @@ interface Script {
 
 const GENERAL = scriptOf(generalScript);
 
+/** How long the trace of a probe stays. */
+const PROBE_MILLIS = 1_000;
+
 export interface RedisStoreOptions {
   readonly redis: Redis;
   /** Literal prefix of every key (CACHE_KEY_PREFIX). */
@@ -36,12 +39,14 @@ export class RedisStore implements CounterStore {
   }
 
   async take(hits: readonly Hit[]): Promise<Taken> {
-    const [nowSeconds, ...counts] = await this.#run(this.#scriptFor(hits), this.#arguments(hits), hits.length);
+    const reply = await this.#run(this.#scriptFor(hits), this.#arguments(hits), hits.length);
+    const [nowSeconds, ...counts] = reply.map(Number);
     return { nowSeconds: nowSeconds as number, counts };
   }
 
+  /** A write, since a server that is full, or a replica, answers a PING, too. */
   async probe(): Promise<void> {
-    await this.#redis.ping();
+    await this.#redis.set(`${this.#prefix}probe`, '', 'PX', PROBE_MILLIS);
   }
 
   close(): Promise<void> {
@@ -50,18 +55,18 @@ export class RedisStore implements CounterStore {
   }
 
   /** A script that Redis has forgotten was not run, so sending its source charges once. */
-  async #run({ sha, source }: Script, args: readonly string[], keys: number): Promise<number[]> {
+  async #run({ sha, source }: Script, args: readonly string[], keys: number): Promise<string[]> {
     try {
-      return (await this.#redis.call('EVALSHA', [sha, keys, ...args])) as number[];
+      return (await this.#redis.call('EVALSHA', [sha, keys, ...args])) as string[];
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      return (await this.#redis.call('EVAL', [source, keys, ...args])) as number[];
+      return (await this.#redis.call('EVAL', [source, keys, ...args])) as string[];
     }
   }
 
   #scriptFor(hits: readonly Hit[]): Script {
     const [hit] = hits;
-    if (hit === undefined || hits.length > 1 || hit.always) return GENERAL;
+    if (hit === undefined || hits.length > 1 || hit.always || hit.cost < 0) return GENERAL;
     const lengths = hit.windows.map(({ seconds }) => seconds);
     let script = this.#straight.get(lengths.join());
     if (script === undefined) {

@@ -8,6 +8,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import { createServer, type Server, type Socket } from 'node:net';
+import { IdleSockets } from '../idle-sockets.ts';
 import { listen } from '../listen.ts';
 import { connectAdapter } from './connect-adapter.ts';
 import { type RouteOptions, routerOptionsOf, routesOf } from './routes.ts';
@@ -19,12 +20,15 @@ const PREFACE = Buffer.from('PRI * HTTP/2.0');
 const CONCURRENT_STREAMS_MAX = 4_096;
 // MiB that one connection may hold; Node's default of 10 ends connections with a few thousand calls in flight.
 const SESSION_MEMORY_MIB_MAX = 64;
-// Who connects and says nothing is not waited for.
-const FIRST_BYTES_MILLIS = 10_000;
+// Who connects and says nothing, or stops in the middle of an HTTP/1.1 request, is not waited for.
+const SILENCE_MILLIS_MAX = 10_000;
+// Gateways keep connections for the next call; this long without a single one, it may open another.
+const IDLE_MILLIS_MAX = 600_000;
 
 export class GrpcServer {
   readonly #tcp: Server;
   readonly #http1: Http1Server;
+  readonly #idle: IdleSockets;
   readonly #http2: Http2Server;
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #sockets = new Set<Socket>();
@@ -34,6 +38,8 @@ export class GrpcServer {
   constructor(options: RouteOptions) {
     const handler = connectAdapter(routesOf(options), routerOptionsOf(options), options.log);
     this.#http1 = createHttp1Server(handler);
+    this.#http1.timeout = SILENCE_MILLIS_MAX;
+    this.#idle = new IdleSockets(this.#http1);
     this.#http2 = createHttp2Server(
       { settings: { maxConcurrentStreams: CONCURRENT_STREAMS_MAX }, maxSessionMemory: SESSION_MEMORY_MIB_MAX },
       (request, response) => {
@@ -43,6 +49,7 @@ export class GrpcServer {
     );
     this.#http2.on('session', (session) => {
       this.#sessions.add(session);
+      session.setTimeout(IDLE_MILLIS_MAX, () => endIdle(session));
       session.on('close', () => this.#sessions.delete(session));
     });
     this.#tcp = createServer((socket) => this.#accept(socket));
@@ -57,8 +64,7 @@ export class GrpcServer {
   async drain(): Promise<void> {
     const closed = new Promise((resolve) => this.#tcp.close(resolve));
     for (const session of this.#sessions) session.close();
-    this.#http1.keepAliveTimeout = 1;
-    this.#http1.closeIdleConnections();
+    this.#idle.end();
     for (const socket of this.#silent) socket.destroy();
     await closed;
   }
@@ -77,7 +83,7 @@ export class GrpcServer {
       this.#silent.delete(socket);
     });
     socket.on('error', () => socket.destroy());
-    socket.setTimeout(FIRST_BYTES_MILLIS, () => socket.destroy());
+    socket.setTimeout(SILENCE_MILLIS_MAX, () => socket.destroy());
     this.#sniff(socket, Buffer.alloc(0));
   }
 
@@ -99,6 +105,12 @@ export class GrpcServer {
       if (!mayBeHttp2) socket.resume();
     });
   }
+}
+
+/** Asks the client to go, and does not wait for calls that it left open: they have been silent as long. */
+function endIdle(session: ServerHttp2Session): void {
+  session.close();
+  setImmediate(() => session.destroy());
 }
 
 /**

@@ -5,12 +5,14 @@ import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { jsonSchemaTransform, validatorCompiler } from 'fastify-type-provider-zod';
 import type { Call, Limiter } from '../../app/limiter.ts';
 import type { Log } from '../../ports/log.ts';
-import type { Door } from '../../ports/observer.ts';
+import type { Door as DoorName } from '../../ports/observer.ts';
 import type { PolicySource } from '../../ports/policy-source.ts';
 import type { CallSpan, Tracer } from '../../ports/tracer.ts';
 import { type CheckRequest, checkRequestSchema, checkResponseSchema, errorSchema } from '../check/schema.ts';
 import { checkOnce } from '../check/service.ts';
+import type { Door } from '../drain.ts';
 import type { HealthState } from '../health/health-state.ts';
+import { IdleSockets } from '../idle-sockets.ts';
 import { jsonRateLimit } from '../rls/json.ts';
 import { installErrors } from './errors.ts';
 import { installHealth } from './health-routes.ts';
@@ -35,9 +37,17 @@ declare module 'fastify' {
 const BODY_BYTES_MAX = 65_536;
 // A client that sends its request slower than this is not waited for.
 const REQUEST_MILLIS_MAX = 10_000;
+// How often Node looks for them; its default would make 10 s into 40.
+const CHECK_MILLIS = 1_000;
 
 export async function buildHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
-  const app = fastify({ bodyLimit: BODY_BYTES_MAX, requestTimeout: REQUEST_MILLIS_MAX, forceCloseConnections: 'idle' });
+  const app = fastify({
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_MILLIS_MAX,
+    http: { connectionsCheckingInterval: CHECK_MILLIS },
+    forceCloseConnections: false,
+  });
+  app.removeContentTypeParser('text/plain');
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   installErrors(app, options.log);
@@ -60,6 +70,18 @@ export async function buildHttpServer(options: HttpServerOptions): Promise<Fasti
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   await app.ready();
   return app;
+}
+
+/** The port as something to be drained: connections without a request are not waited for. */
+export function httpDoor(app: FastifyInstance): Door {
+  const idle = new IdleSockets(app.server);
+  return {
+    drain() {
+      idle.end();
+      return app.close();
+    },
+    destroy: () => app.server.closeAllConnections(),
+  };
 }
 
 async function installCheck(app: FastifyInstance, { limiter, policies }: HttpServerOptions): Promise<void> {
@@ -99,7 +121,7 @@ async function readBody(request: FastifyRequest): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-function callOf(door: Door, request: FastifyRequest): Call {
+function callOf(door: DoorName, request: FastifyRequest): Call {
   return { door, trace: request.callSpan };
 }
 
@@ -107,7 +129,7 @@ function installTracing(app: FastifyInstance, tracer: Tracer): void {
   app.decorateRequest('callSpan', undefined);
   app.addHook('onRequest', (request, _reply, done) => {
     request.callSpan = tracer.start({
-      name: `${request.method} ${request.routeOptions.url ?? 'unknown'}`,
+      name: [request.method, request.routeOptions.url].join(' ').trim(),
       protocol: 'http',
       header: (name) => {
         const value = request.headers[name];
