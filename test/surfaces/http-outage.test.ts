@@ -38,7 +38,7 @@ describe('started without Redis', () => {
     expect(JSON.parse(text)).toEqual({
       error: {
         code: 'UNAVAILABLE',
-        message: expect.stringMatching(/^the counter store failed: ./),
+        message: 'the counter store failed',
         status: 503,
         details: { reason: 'STORE_FAILED' },
       },
@@ -50,7 +50,7 @@ describe('started without Redis', () => {
     const answer = client.ask(LIMITED);
     await expect(answer).rejects.toMatchObject({
       code: 'UNAVAILABLE',
-      message: expect.stringMatching(/^STORE_FAILED: the counter store failed: ./),
+      message: 'STORE_FAILED: the counter store failed',
     });
     client.close();
   });
@@ -65,7 +65,7 @@ describe('started without Redis', () => {
     expect(headers['content-type']).toMatch(/^application\/json/);
     expect(JSON.parse(text)).toEqual({
       ready: false,
-      store: expect.stringMatching(/^the counter store failed: ./),
+      store: 'the counter store failed',
       domains: ['doors'],
       draining: false,
     });

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { until } from '../support/children.ts';
+import { statusCounts } from '../support/envoy-client.ts';
 import { startGateway, type TestGateway } from '../support/envoy-gateway.ts';
 import { isDecided, SteadyLoad } from '../support/envoy-load.ts';
 import { ROOT } from '../support/service.ts';
@@ -37,7 +38,8 @@ test('a process that is told to stop is no longer asked before it goes: no reque
   await load.stop();
   expect(await leaving.exited).toEqual({ code: 0, signal: null });
   expect(load.unanswered).toBe(0);
-  expect(load.replies.filter((reply) => reply.status !== 200 || !isDecided(reply))).toEqual([]);
+  expect(load.replies.filter((reply) => !isDecided(reply)).map(({ status }) => status)).toEqual([]);
+  expect(statusCounts(load.replies)).toEqual({ 200: load.replies.length });
   const hosts = await gateway.envoy.headroomHosts();
   expect(hosts.find(({ port }) => port === leaving.grpcPort)?.healthy).toBe(false);
   expect(hosts.find(({ port }) => port === staying?.grpcPort)?.healthy).toBe(true);

@@ -86,7 +86,6 @@ async function recoveryMillis(load: SteadyLoad, { begin, end }: Outage, requests
   await end(redis);
   const endedAt = Date.now();
   await until('requests are decided again', () => load.lastAreDecided, 30_000);
-  if (process.env.TOLD) console.log('recovered', load.undecidedUntil - endedAt);
   return load.undecidedUntil - endedAt;
 }
 
@@ -97,7 +96,6 @@ function expectPromptAnswers(load: SteadyLoad, undecidedStatus: number): void {
   expect(load.unanswered).toBe(0);
   expect(statuses(true)).toEqual(new Set([200]));
   expect(statuses(false)).toEqual(new Set([undecidedStatus]));
-  if (process.env.TOLD) console.log(load.slowestMillis, load.noiseMillis);
   expect(load.slowestMillis).toBeLessThan(ANSWER_MILLIS_MAX + load.noiseMillis);
 }
 

@@ -7,6 +7,8 @@ import type { CheckRequest, CheckResponse } from './schema.ts';
 
 /** The entry that the short form stands for. */
 const API_KEY = 'api_key';
+/** Where its value stands in the form that it is short for. */
+const KEY_FIELD = 'descriptors[0].entries[0].value';
 
 /** @throws InvalidRequest and Undecidable, as Limiter.decide */
 export async function checkOnce(
@@ -15,7 +17,11 @@ export async function checkOnce(
   request: CheckRequest,
   call: Call,
 ): Promise<CheckResponse> {
-  return responseOf(await limiter.decide(requestOf(request, policies), call));
+  try {
+    return responseOf(await limiter.decide(requestOf(request, policies), call));
+  } catch (error) {
+    throw request.api_key === undefined ? error : inShortForm(error);
+  }
 }
 
 function requestOf({ domain, descriptors, api_key, hits = 0 }: CheckRequest, policies: PolicySet): LimitRequest {
@@ -34,6 +40,12 @@ function requestOf({ domain, descriptors, api_key, hits = 0 }: CheckRequest, pol
     })),
     hitsAddend: hits,
   };
+}
+
+/** A mistake is named in the words of the form that made it. */
+function inShortForm(error: unknown): unknown {
+  if (!(error instanceof InvalidRequest) || error.field !== KEY_FIELD) return error;
+  return new InvalidRequest(API_KEY, error.message.replace(KEY_FIELD, API_KEY));
 }
 
 function keyedDomain(policies: PolicySet): string {

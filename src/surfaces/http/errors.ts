@@ -25,7 +25,16 @@ const METHODS: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 
 
 export function installErrors(app: FastifyInstance, log: Log): void {
   app.setErrorHandler((error: FastifyError, _request, reply) => send(reply, problemOf(error, log)));
-  app.setNotFoundHandler((request, reply) => sendNotFound(app, request, reply));
+  // Before a body is read: what it holds does not matter at an address that there is not.
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.is404) sendNotFound(app, request, reply);
+    else done();
+  });
+}
+
+/** What fails before there is a route. */
+export function frameworkErrors(error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
+  send(reply, problem(error.statusCode ?? 400, 'the address cannot be decoded', { field: 'path' }));
 }
 
 function sendNotFound(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -37,6 +46,8 @@ function sendNotFound(app: FastifyInstance, request: FastifyRequest, reply: Fast
 }
 
 function send(reply: FastifyReply, { status, code, message, details }: Problem): FastifyReply {
+  // The rest of such a body is not read, so the connection can carry no other request.
+  if (status === 413) reply.header('connection', 'close');
   return reply
     .code(status)
     .type('application/json')

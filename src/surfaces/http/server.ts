@@ -14,7 +14,8 @@ import type { Door } from '../drain.ts';
 import type { HealthState } from '../health/health-state.ts';
 import { IdleSockets } from '../idle-sockets.ts';
 import { jsonRateLimit } from '../rls/json.ts';
-import { installErrors } from './errors.ts';
+import { BODY_BYTES_MAX, leaveBodies, parseJsonBodies, readText } from './body.ts';
+import { frameworkErrors, installErrors } from './errors.ts';
 import { installHealth } from './health-routes.ts';
 
 export interface HttpServerOptions {
@@ -34,7 +35,6 @@ declare module 'fastify' {
   }
 }
 
-const BODY_BYTES_MAX = 65_536;
 // A client that sends its request slower than this is not waited for.
 const REQUEST_MILLIS_MAX = 10_000;
 // How often Node looks for them; its default would make 10 s into 40.
@@ -46,8 +46,9 @@ export async function buildHttpServer(options: HttpServerOptions): Promise<Fasti
     requestTimeout: REQUEST_MILLIS_MAX,
     http: { connectionsCheckingInterval: CHECK_MILLIS },
     forceCloseConnections: false,
+    frameworkErrors,
   });
-  app.removeContentTypeParser('text/plain');
+  parseJsonBodies(app);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   installErrors(app, options.log);
@@ -101,24 +102,11 @@ async function installCheck(app: FastifyInstance, { limiter, policies }: HttpSer
 
 /** Any method and any content type: existing callers of the reference send all sorts. */
 async function installJson(app: FastifyInstance, limiter: Limiter): Promise<void> {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+  leaveBodies(app);
   app.all('/json', { schema: { hide: true } }, async (request, reply) => {
-    const answer = await jsonRateLimit(limiter, await readBody(request), callOf('json', request));
+    const answer = await jsonRateLimit(limiter, await readText(request), callOf('json', request));
     return reply.code(answer.status).type('application/json').send(answer.body);
   });
-}
-
-/** Read from the socket, since Fastify parses no body of a GET. */
-async function readBody(request: FastifyRequest): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request.raw as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > BODY_BYTES_MAX) throw Object.assign(new Error('the body is too large'), { statusCode: 413 });
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function callOf(door: DoorName, request: FastifyRequest): Call {

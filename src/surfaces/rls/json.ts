@@ -1,5 +1,5 @@
 /** /json: ShouldRateLimit in proto3 JSON, as the reference serves it. */
-import { fromJsonString, toJsonString } from '@bufbuild/protobuf';
+import { fromJson, type JsonValue, toJsonString } from '@bufbuild/protobuf';
 import type { Call, Limiter } from '../../app/limiter.ts';
 import { InvalidRequest } from '../../core/errors.ts';
 import {
@@ -21,9 +21,19 @@ export async function jsonRateLimit(
 }
 
 function parse(body: string) {
+  const json = parseJson(body);
   try {
-    return fromJsonString(RateLimitRequestSchema, body);
+    return fromJson(RateLimitRequestSchema, json);
   } catch (error) {
     throw new InvalidRequest('body', (error as Error).message);
+  }
+}
+
+function parseJson(body: string): JsonValue {
+  try {
+    return JSON.parse(body) as JsonValue;
+  } catch {
+    // The parser's message would quote the body, which may hold a key.
+    throw new InvalidRequest('body', 'the body is not valid JSON');
   }
 }
