@@ -55,3 +55,23 @@ export function connectRedis(address: RedisAddress, events: ConnectionEvents): R
   });
   return redis;
 }
+
+/**
+ * Commands of one turn of the event loop leave in one write: a write of its own would cost each as much again, here
+ * and in Redis.
+ * @returns what is to be called before every command
+ */
+export function oneWritePerTurn(redis: Redis): () => void {
+  let corked: Redis['stream'] | undefined;
+  return () => {
+    const { stream } = redis;
+    // Before the first connection there is none; after a lost one, there is another.
+    if (stream === undefined || stream === corked) return;
+    corked = stream;
+    stream.cork();
+    setImmediate(() => {
+      corked = undefined;
+      stream.uncork();
+    });
+  };
+}

@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis';
 import type { Taken } from '../../core/decision.ts';
 import type { Hit } from '../../core/plan.ts';
 import type { CounterStore } from '../../ports/counter-store.ts';
+import { oneWritePerTurn } from './connect.ts';
 import { generalScript, straightScript } from './unroll.ts';
 
 interface Script {
@@ -27,6 +28,8 @@ export interface RedisStoreOptions {
 
 export class RedisStore implements CounterStore {
   readonly #redis: Redis;
+  /** Called before every command. */
+  readonly #joinTurn: () => void;
   readonly #prefix: string;
   readonly #jitter: string;
   /** By the lengths of the windows: as many as policies and units have combinations. */
@@ -34,6 +37,7 @@ export class RedisStore implements CounterStore {
 
   constructor({ redis, keyPrefix, expirationJitterMaxSeconds }: RedisStoreOptions) {
     this.#redis = redis;
+    this.#joinTurn = oneWritePerTurn(redis);
     this.#prefix = `${keyPrefix}hr:`;
     this.#jitter = String(expirationJitterMaxSeconds);
   }
@@ -56,6 +60,7 @@ export class RedisStore implements CounterStore {
 
   /** A script that Redis has forgotten was not run, so sending its source charges once. */
   async #run({ sha, source }: Script, args: readonly string[], keys: number): Promise<string[]> {
+    this.#joinTurn();
     try {
       return (await this.#redis.call('EVALSHA', [sha, keys, ...args])) as string[];
     } catch (error) {

@@ -17,6 +17,8 @@ import {
   RateLimitResponseSchema,
 } from '../../gen/envoy/service/ratelimit/v3/rls_pb.ts';
 
+const UTF8 = new TextEncoder();
+
 /** By number: envoy.type.v3.RateLimitUnit, and 7, which only the response's unit names but the reference takes. */
 const UNITS: readonly (Unit | undefined)[] = [undefined, 'second', 'minute', 'hour', 'day', 'month', 'year', 'week'];
 
@@ -45,7 +47,7 @@ export function toProto(decision: Decision, answer: Answer): RateLimitResponse {
     statuses: decision.statuses.map((status) => statusToProto(status, decision.nowSeconds)),
     responseHeadersToAdd: answer.headers.map(([key, value]) => ({ key, value })),
     // Without headers there is no content type, and Envoy would call the body plain text.
-    rawBody: new TextEncoder().encode(answer.headers.length > 0 ? answer.body : ''),
+    rawBody: UTF8.encode(answer.headers.length > 0 ? answer.body : ''),
   });
 }
 
