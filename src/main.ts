@@ -30,6 +30,8 @@ async function main(args: readonly string[]): Promise<number> {
 
 async function serve(): Promise<number> {
   const config = toConfig(readEnv(process.env));
+  // From here on a signal is not lost, whenever it comes.
+  const stopped = stopSignal();
   const log = createLogger(config.logLevel);
   const telemetry = await startTelemetry({
     env: process.env,
@@ -40,7 +42,7 @@ async function serve(): Promise<number> {
   const server = await startServer({ config, log, telemetry, version: version() });
   const { httpPort, grpcPort, debugPort } = server;
   log.info({ version: version(), httpPort, grpcPort, debugPort, store: config.store.type }, 'serving');
-  const signal = await stopSignal();
+  const signal = await stopped;
   log.info({ signal }, 'stopping');
   await server.stop();
   log.info({}, 'stopped');

@@ -3,7 +3,7 @@ import type { Clock } from '../ports/clock.ts';
 
 /** Something that ends by itself or is told that its time is over. */
 export interface Expiring {
-  /** Called at most once, and not after `done` was set. */
+  /** Called once for every time it was added, unless `done` was set before. May add itself again. */
   expire(): void;
   done: boolean;
 }

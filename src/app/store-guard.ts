@@ -11,13 +11,15 @@ import { Deadlines, type Expiring } from './deadlines.ts';
 export interface StoreGuardOptions {
   readonly store: CounterStore;
   readonly clock: Clock;
-  /** No call waits longer than this (REDIS_OP_TIMEOUT). */
+  /** No call waits longer than this for a silent store (REDIS_OP_TIMEOUT), nor three times as long for a busy one. */
   readonly timeoutMillis: number;
   readonly observer: Pick<DecisionObserver, 'storeCalled' | 'breakerChanged'>;
 }
 
 // A store that answers in 1 ms serves a million calls a second with a thousand waiting; more than this is an outage.
 const WAITING_MAX = 20_000;
+// A store that answered others meanwhile is busy, not dead: a burst waits for its turn, up to so many timeouts more.
+const BUSY_TIMEOUTS = 2;
 // What noticing the deadline and the way back take; of a short deadline no more than a third.
 const CALLER_MARGIN_MILLIS = 6;
 
@@ -96,9 +98,17 @@ export class StoreGuard {
         call.done = true;
         this.#waiting -= 1;
       };
+      let patience = millis < this.#options.timeoutMillis ? 0 : BUSY_TIMEOUTS * millis;
       const call: Expiring = {
         done: false,
         expire: () => {
+          const silentMillis = this.#options.clock.monotonicMillis() - this.#repliedAt;
+          const moreMillis = Math.min(patience, millis - silentMillis);
+          if (moreMillis > 0) {
+            patience -= moreMillis;
+            this.#deadlines.add(call, moreMillis);
+            return;
+          }
           settle();
           reject(new Undecidable('STORE_TIMEOUT', `the counter store did not answer within ${millis} ms`));
         },

@@ -16,7 +16,7 @@ export interface Config {
   /** A file or a directory. */
   readonly policyPath: string;
   readonly store: { readonly type: 'memory'; readonly subjectsMax: number } | RedisStoreConfig;
-  /** No store call waits longer. */
+  /** No store call waits longer for a silent store, nor three times as long for a busy one. */
   readonly storeTimeoutMillis: number;
   /** With it, keys are stored as HMAC-SHA-256 instead of SHA-256. */
   readonly apiKeyHashSecret: string | undefined;

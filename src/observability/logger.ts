@@ -23,7 +23,8 @@ export function createLogger(level: string, destination?: LogDestination): Log {
     // By then the field is what `describeError` made of it.
     serializers: { err: (error) => error },
   };
-  return destination ? pino(options, destination) : pino(options);
+  // Synchronously, so that the last lines are out, and in order, when the process exits.
+  return pino(options, destination ?? pino.destination({ dest: 1, sync: true }));
 }
 
 function censorFields(fields: object, depth: number): Record<string, unknown> {

@@ -9,11 +9,11 @@ import { generalScript, straightScript } from './unroll.ts';
 
 interface Script {
   readonly source: string;
+  /** How often the source was sent. */
+  sent: number;
   /** How EVALSHA addresses it; nothing here depends on SHA-1 being collision-proof. */
   readonly sha: string;
 }
-
-const GENERAL = scriptOf(generalScript);
 
 /** How long the trace of a probe stays. */
 const PROBE_MILLIS = 1_000;
@@ -30,6 +30,7 @@ export class RedisStore implements CounterStore {
   readonly #redis: Redis;
   /** Called before every command. */
   readonly #joinTurn: () => void;
+  readonly #general = scriptOf(generalScript);
   readonly #prefix: string;
   readonly #jitter: string;
   /** By the lengths of the windows: as many as policies and units have combinations. */
@@ -58,20 +59,27 @@ export class RedisStore implements CounterStore {
     return Promise.resolve();
   }
 
-  /** A script that Redis has forgotten was not run, so sending its source charges once. */
-  async #run({ sha, source }: Script, args: readonly string[], keys: number): Promise<string[]> {
+  /**
+   * A script that Redis has forgotten was not run, so asking again charges once. Its source is sent by the first call
+   * that learns of it; the others stand behind that one on the same connection, and ask by its name again.
+   */
+  async #run(script: Script, args: readonly string[], keys: number): Promise<string[]> {
+    const sentBefore = script.sent;
     this.#joinTurn();
     try {
-      return (await this.#redis.call('EVALSHA', [sha, keys, ...args])) as string[];
+      return (await this.#redis.call('EVALSHA', [script.sha, keys, ...args])) as string[];
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      return (await this.#redis.call('EVAL', [source, keys, ...args])) as string[];
+      if (script.sent !== sentBefore) return this.#run(script, args, keys);
+      script.sent += 1;
+      this.#joinTurn();
+      return (await this.#redis.call('EVAL', [script.source, keys, ...args])) as string[];
     }
   }
 
   #scriptFor(hits: readonly Hit[]): Script {
     const [hit] = hits;
-    if (hit === undefined || hits.length > 1 || hit.always || hit.cost < 0) return GENERAL;
+    if (hit === undefined || hits.length > 1 || hit.always || hit.cost < 0) return this.#general;
     const lengths = hit.windows.map(({ seconds }) => seconds);
     let script = this.#straight.get(lengths.join());
     if (script === undefined) {
@@ -93,7 +101,7 @@ export class RedisStore implements CounterStore {
 }
 
 function scriptOf(source: string): Script {
-  return { source, sha: hash('sha1', source) };
+  return { source, sent: 0, sha: hash('sha1', source) };
 }
 
 /** 43 characters whatever the subject: short keys, and no value of a descriptor in clear, secret or not. */
