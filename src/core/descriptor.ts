@@ -6,7 +6,7 @@ import { COST_MAX } from './window.ts';
 
 export interface Entry {
   readonly key: string;
-  /** May be empty; an empty value is a value like any other. */
+  /** May be empty; an empty value is a value like any other. Bytes that are not UTF-8 stand as U+DC00 + byte. */
   readonly value: string;
 }
 
@@ -82,9 +82,14 @@ function isShortText(text: string): boolean {
   return text.length * 3 <= TEXT_BYTES_MAX && text.isWellFormed();
 }
 
+/**
+ * Lone surrogates that no door makes. Those left out, U+DC80 … U+DCFF, stand for the bytes 0x80 … 0xFF of a value that
+ * is not UTF-8: values may hold any bytes.
+ */
+const NO_TEXT = /[\ud800-\udc7f\udd00-\udfff]/u;
+
 function checkText(field: string, text: string): void {
-  // Encoded, all lone surrogates are the same replacement character: two callers would share a counter.
-  if (!text.isWellFormed()) throw new InvalidRequest(field, `${field} is not well-formed Unicode`);
+  if (NO_TEXT.test(text)) throw new InvalidRequest(field, `${field} is not well-formed Unicode`);
   const bytes = utf8Bytes(text);
   if (bytes > TEXT_BYTES_MAX) {
     throw new InvalidRequest(field, `${field}: at most ${TEXT_BYTES_MAX} bytes, got ${bytes}`);

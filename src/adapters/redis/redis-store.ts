@@ -106,5 +106,6 @@ function scriptOf(source: string): Script {
 
 /** 43 characters whatever the subject: short keys, and no value of a descriptor in clear, secret or not. */
 function keyOf(subject: string): string {
-  return hash('sha256', subject, 'base64url');
+  // Encoded as UTF-8, all values that are not UTF-8 would be one.
+  return hash('sha256', subject.isWellFormed() ? subject : Buffer.from(subject, 'utf16le'), 'base64url');
 }

@@ -10,6 +10,7 @@ import {
 import { createServer, type Server, type Socket } from 'node:net';
 import { IdleSockets } from '../idle-sockets.ts';
 import { listen } from '../listen.ts';
+import { acceptAnyBytes } from '../rls/any-bytes.ts';
 import { connectAdapter } from './connect-adapter.ts';
 import { type RouteOptions, routerOptionsOf, routesOf } from './routes.ts';
 
@@ -36,6 +37,7 @@ export class GrpcServer {
   readonly #silent = new Set<Socket>();
 
   constructor(options: RouteOptions) {
+    acceptAnyBytes();
     const handler = connectAdapter(routesOf(options), routerOptionsOf(options), options.log);
     this.#http1 = createHttp1Server(handler);
     this.#http1.timeout = SILENCE_MILLIS_MAX;
