@@ -88,6 +88,13 @@ test('an empty key is a key like any other, not a way around the limit', async (
   expect(linesOf(reply, 'RateLimit-Limit')).toEqual(['300']);
 });
 
+test('a key that is no text is limited like any other: a bad byte does not make the decision fail', async () => {
+  const before = await gateway.envoy.rateLimitStats();
+  const reply = await gateway.callers.ask('csk_\xff\xfe');
+  expect(linesOf(reply, 'RateLimit-Limit')).toEqual(['300']);
+  expect(since(before, await gateway.envoy.rateLimitStats())).toMatchObject({ error: 0, failureModeAllowed: 0 });
+});
+
 test(
   'a request that passes tells every documented header once, and leaves the headers of the origin alone',
   async () => {

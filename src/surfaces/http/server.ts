@@ -51,8 +51,8 @@ export async function buildHttpServer(options: HttpServerOptions): Promise<Fasti
   parseJsonBodies(app);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
-  installErrors(app, options.log);
   if (options.tracer) installTracing(app, options.tracer);
+  installErrors(app, options.log);
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
