@@ -36,7 +36,7 @@ export class StoreGuard {
     this.#deadlines = new Deadlines(options.clock, options.timeoutMillis);
     this.#breaker = new Breaker({
       clock: options.clock,
-      probe: () => this.#bounded(() => options.store.probe(), options.timeoutMillis),
+      probe: () => this.probe(),
       onChange: (open, cause) => options.observer.breakerChanged(open, cause),
     });
   }
@@ -52,18 +52,18 @@ export class StoreGuard {
    * @throws Undecidable, always without waiting for the store any longer
    */
   async take(hits: readonly Hit[], callerMillis: number | undefined): Promise<Taken> {
-    const millis = this.#millisFor(callerMillis);
-    const { clock, store, observer } = this.#options;
+    const leftMillis = this.#leftFor(callerMillis);
+    const { clock, store, observer, timeoutMillis } = this.#options;
     const startedAt = clock.monotonicMillis();
     try {
-      const taken = await this.#bounded(() => store.take(hits), millis);
+      const taken = await this.#bounded(() => store.take(hits), leftMillis);
       this.#breaker.record(false);
       observer.storeCalled(clock.monotonicMillis() - startedAt, undefined);
       return taken;
     } catch (error) {
       const reason = asUndecidable(error);
       // A caller in a hurry says nothing about a store that answered others meanwhile.
-      const isHurry = millis < this.#options.timeoutMillis && this.#repliedAt >= startedAt;
+      const isHurry = leftMillis < timeoutMillis && this.#repliedAt >= startedAt;
       if (reason.code !== 'STORE_TIMEOUT' || !isHurry) this.#breaker.record(true, reason);
       observer.storeCalled(clock.monotonicMillis() - startedAt, reason);
       throw reason;
@@ -80,29 +80,31 @@ export class StoreGuard {
     return this.#options.store.close();
   }
 
-  #millisFor(callerMillis: number | undefined): number {
+  /** How long the caller can wait for the store; Infinity when it did not say. */
+  #leftFor(callerMillis: number | undefined): number {
     if (this.#breaker.open) throw new Undecidable('STORE_OPEN', 'the counter store does not answer');
     if (this.#waiting >= WAITING_MAX) throw new Undecidable('STORE_BUSY', 'too many calls wait for the counter store');
-    const { timeoutMillis } = this.#options;
-    if (callerMillis === undefined) return timeoutMillis;
+    if (callerMillis === undefined) return Number.POSITIVE_INFINITY;
     const left = callerMillis - Math.min(CALLER_MARGIN_MILLIS, callerMillis / 3);
     if (left < 1) throw new Undecidable('STORE_TIMEOUT', 'the deadline of the call has passed');
-    return Math.min(timeoutMillis, left);
+    return left;
   }
 
   /** @param ask may throw as well as reject */
-  #bounded<T>(ask: () => Promise<T>, millis: number): Promise<T> {
+  #bounded<T>(ask: () => Promise<T>, leftMillis: number): Promise<T> {
+    const { clock, timeoutMillis } = this.#options;
+    const millis = Math.min(timeoutMillis, leftMillis);
+    let patience = Math.min(BUSY_TIMEOUTS * timeoutMillis, leftMillis - millis);
     return new Promise<T>((resolve, reject) => {
       this.#waiting += 1;
       const settle = (): void => {
         call.done = true;
         this.#waiting -= 1;
       };
-      let patience = millis < this.#options.timeoutMillis ? 0 : BUSY_TIMEOUTS * millis;
       const call: Expiring = {
         done: false,
         expire: () => {
-          const silentMillis = this.#options.clock.monotonicMillis() - this.#repliedAt;
+          const silentMillis = clock.monotonicMillis() - this.#repliedAt;
           const moreMillis = Math.min(patience, millis - silentMillis);
           if (moreMillis > 0) {
             patience -= moreMillis;
@@ -110,12 +112,12 @@ export class StoreGuard {
             return;
           }
           settle();
-          reject(new Undecidable('STORE_TIMEOUT', `the counter store did not answer within ${millis} ms`));
+          reject(new Undecidable('STORE_TIMEOUT', `the counter store did not answer within ${Math.floor(millis)} ms`));
         },
       };
       asked(ask).then(
         (value) => {
-          this.#repliedAt = this.#options.clock.monotonicMillis();
+          this.#repliedAt = clock.monotonicMillis();
           if (call.done) return;
           settle();
           resolve(value);

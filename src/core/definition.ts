@@ -110,7 +110,7 @@ function refuseContradictions(descriptor: DescriptorDefinition, at: Path): void 
     throw new PolicyError([...at, 'classes'], 'classes need api_keys: true on the same descriptor');
   if (overdraft && !limits)
     throw new PolicyError([...at, 'overdraft'], 'overdraft stands beside limits, and there are none here');
-  if (api_keys && value !== undefined) {
+  if (api_keys && (value ?? '') !== '') {
     throw new PolicyError([...at, 'value'], 'a value beside api_keys: true would put a key in clear into this file');
   }
 }

@@ -6,7 +6,10 @@ import type { Metrics } from './metrics.ts';
 
 export function storeObserver(metrics: Metrics, log: Log): Pick<DecisionObserver, 'storeCalled' | 'breakerChanged'> {
   return {
-    storeCalled: (durationMillis, error) => metrics.storeCalled(durationMillis, error),
+    storeCalled(durationMillis, error) {
+      metrics.storeCalled(durationMillis, error);
+      if (error) log.debug(reasonOf(error), 'a call of the counter store failed');
+    },
     breakerChanged(open, cause) {
       metrics.breakerChanged(open);
       if (open) log.error(reasonOf(cause), 'the counter store does not answer: it is not asked until a probe succeeds');

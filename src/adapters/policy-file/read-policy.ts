@@ -100,15 +100,20 @@ function keepTextAsWritten(document: Document): void {
     Pair(_, pair: Pair) {
       if (!isScalar(pair.key) || !TEXT_KEYS.has(String(pair.key.value)) || !isScalar(pair.value)) return;
       if (typeof pair.value.value === 'number' && !Number.isInteger(pair.value.value)) return;
-      if (pair.value.source !== undefined) pair.value.value = pair.value.source;
+      // Nothing at all after the colon is no text, and so no value.
+      if (pair.value.source) pair.value.value = pair.value.source;
     },
   });
 }
 
 /** The issue that stands first in the file, as path and message. */
 function firstIssue(error: z.ZodError, document: Document): [Path, string] {
-  const at = (issue: z.core.$ZodIssue) => offsetOf(document.contents, issue.path as Path);
-  const issue = error.issues.toSorted((a, b) => at(a) - at(b))[0] as z.core.$ZodIssue;
+  const issues = error.issues.map(described);
+  const at = ([path]: [Path, string]) => offsetOf(document.contents, path);
+  return issues.toSorted((a, b) => at(a) - at(b))[0] as [Path, string];
+}
+
+function described(issue: z.core.$ZodIssue): [Path, string] {
   const path = issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key));
   if (issue.code !== 'unrecognized_keys') return [path, issue.message];
   const key = issue.keys[0] as string;

@@ -44,7 +44,7 @@ export async function buildHttpServer(options: HttpServerOptions): Promise<Fasti
   const app = fastify({
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_MILLIS_MAX,
-    http: { connectionsCheckingInterval: CHECK_MILLIS },
+    http: { connectionsCheckingInterval: CHECK_MILLIS, headersTimeout: REQUEST_MILLIS_MAX },
     forceCloseConnections: false,
     frameworkErrors,
   });
