@@ -17,7 +17,8 @@ export interface RedisAddress {
 const RECONNECT_MILLIS_MAX = 500;
 // A frozen server accepts connections and says nothing: without these a client would wait for ever.
 const CONNECT_TIMEOUT_MILLIS = 1_000;
-const SILENCE_MILLIS_MAX = 5_000;
+// Twice the longest turn of the event loop that a starved machine has shown: a stall must not look like silence.
+const SILENCE_MILLIS_MAX = 10_000;
 
 /** Told once when the connection is lost, not at every attempt to get it back, and once when it is back. */
 export interface ConnectionEvents {
