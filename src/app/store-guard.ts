@@ -28,7 +28,8 @@ export class StoreGuard {
   readonly #deadlines: Deadlines;
   readonly #breaker: Breaker;
   #waiting = 0;
-  /** When the store last said anything. */
+  #probing: Promise<void> | undefined;
+  /** When the store last answered a call without an error. */
   #repliedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: StoreGuardOptions) {
@@ -70,9 +71,12 @@ export class StoreGuard {
     }
   }
 
-  /** Whether the store answers now. */
-  async probe(): Promise<void> {
-    await this.#bounded(() => this.#options.store.probe(), this.#options.timeoutMillis);
+  /** Whether the store answers now. Asked by many at once, it asks once. */
+  probe(): Promise<void> {
+    this.#probing ??= this.#bounded(() => this.#options.store.probe(), this.#options.timeoutMillis).finally(() => {
+      this.#probing = undefined;
+    });
+    return this.#probing;
   }
 
   close(): Promise<void> {

@@ -71,9 +71,14 @@ function denialFields(style: HeaderStyle, resetSeconds: number): Header[] {
   ];
 }
 
-/** A window whose max is not below a longer one's can never bind before that one. `windows` is shortest first. */
+/**
+ * A window whose max is not below that of a longer one can never bind before it, if the longer one holds it whole:
+ * windows begin at multiples of their length. `windows` is shortest first.
+ */
 export function bindingWindows(windows: readonly Window[]): readonly Window[] {
-  return windows.filter((window, index) => windows.slice(index + 1).every((longer) => window.max < longer.max));
+  return windows.filter((window, index) =>
+    windows.slice(index + 1).every((longer) => window.max < longer.max || longer.seconds % window.seconds !== 0),
+  );
 }
 
 /** `300;w=60, 10000;w=86400`: shortest first, no number twice (the draft forbids it): the longer window stays. */

@@ -149,6 +149,11 @@ describe('RateLimit-Policy', () => {
       limits: [[per(50, 'second'), per(90, 'minute'), per(20, 'hour')]],
       policy: '20;w=3600',
     },
+    {
+      title: 'keeps a window that reaches beyond the longer one, and so can bind when that has just begun',
+      limits: [[per(120, 'week'), per(100, 'month')]],
+      policy: '120;w=604800, 100;w=2592000',
+    },
     { title: 'tells a limit of 0', limits: [[per(0, 'minute')]], policy: '0;w=60' },
     {
       title: 'lists the windows of all descriptors',

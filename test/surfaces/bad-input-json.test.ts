@@ -79,7 +79,7 @@ describe('/json refuses with 400 and the envelope', () => {
       'an override by a unit of an unknown name',
       and({ ...VICTIM, limit: { requestsPerUnit: 1, unit: 'FORTNIGHT' } }),
       'body',
-      'cannot decode enum envoy.type.v3.RateLimitUnit from JSON: "FORTNIGHT"',
+      'cannot decode enum envoy.type.v3.RateLimitUnit from JSON: "…"',
     ],
     [
       'a cost of 2^53 as a number',

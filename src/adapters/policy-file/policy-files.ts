@@ -1,11 +1,11 @@
 /** The policies of a file or directory, followed as they change. A bad change keeps the last good set. */
 import { type FSWatcher, statSync, watch } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { PolicySet } from '../../core/policy.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { PolicySource } from '../../ports/policy-source.ts';
-import { readPolicies } from './read-policy.ts';
+import { isPolicyFile, readPolicies } from './read-policy.ts';
 
 export interface PolicyFilesOptions {
   readonly path: string;
@@ -17,6 +17,8 @@ export interface PolicyFilesOptions {
 
 // Editors write in several steps; one reload after the last of them is enough.
 const SETTLE_MILLIS = 50;
+// The link that a ConfigMap's volume exchanges when its content changes.
+const KUBERNETES_SWAP = '..data';
 
 export class PolicyFiles implements PolicySource {
   readonly #options: PolicyFilesOptions;
@@ -38,8 +40,12 @@ export class PolicyFiles implements PolicySource {
   /** Follows changes until `close`. The folder is watched, since editors replace files rather than write them. */
   follow(): void {
     const { path, log } = this.#options;
-    const folder = statSync(path).isDirectory() ? path : dirname(path);
-    this.#watcher = watch(folder, { persistent: false }, () => this.#reloadSoon());
+    const isFolder = statSync(path).isDirectory();
+    // Other files in the folder may change all the time: a log that stood there would be a reload for every line of it.
+    const isOurs = isFolder ? isPolicyFile : (name: string) => name === basename(path);
+    this.#watcher = watch(isFolder ? path : dirname(path), { persistent: false }, (_event, name) => {
+      if (name === null || isOurs(name) || name === KUBERNETES_SWAP) this.#reloadSoon();
+    });
     this.#watcher.on('error', (error) => log.error({ err: error, path }, 'policy changes are no longer seen'));
   }
 

@@ -71,10 +71,15 @@ function resolved(document: Document, file: string): unknown {
 // Enough for every rule of a large file to share an anchor; a document that expands further is an attack or a mistake.
 const ALIASES_MAX = 10_000;
 
+/** Whether a file of this name in a directory of policies is one of them. */
+export function isPolicyFile(name: string): boolean {
+  return /^[^.].*\.ya?ml$/.test(name);
+}
+
 function policyFiles(path: string): string[] {
   try {
     if (!statSync(path).isDirectory()) return [path];
-    const names = readdirSync(path).filter((name) => /^[^.].*\.ya?ml$/.test(name));
+    const names = readdirSync(path).filter(isPolicyFile);
     if (names.length === 0) throw new PolicyFileError(`${path}: no *.yaml file in this directory`);
     return names.sort().map((name) => join(path, name));
   } catch (error) {

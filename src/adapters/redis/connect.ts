@@ -39,6 +39,8 @@ export function connectRedis(address: RedisAddress, events: ConnectionEvents): R
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
+    // A demoted primary keeps its connections: only a new one finds the new primary behind the same name.
+    reconnectOnError: (error) => error.message.includes('READONLY'),
     disableClientInfo: true,
     protocol: 2,
     replyMapping: 'legacy',

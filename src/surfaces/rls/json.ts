@@ -25,7 +25,7 @@ function parse(body: string) {
   try {
     return fromJson(RateLimitRequestSchema, json);
   } catch (error) {
-    throw new InvalidRequest('body', (error as Error).message);
+    throw new InvalidRequest('body', withoutContent((error as Error).message));
   }
 }
 
@@ -36,4 +36,9 @@ function parseJson(body: string): JsonValue {
     // The parser's message would quote the body, which may hold a key.
     throw new InvalidRequest('body', 'the body is not valid JSON');
   }
+}
+
+/** Text that was found where something else belongs may be an API key; names of fields stay. */
+function withoutContent(message: string): string {
+  return message.replace(/(?<!key )".*"/s, '"…"');
 }

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/g
 import { PolicyFiles } from '../../../src/adapters/policy-file/policy-files.ts';
 import { PolicyFileError } from '../../../src/adapters/policy-file/read-policy.ts';
 import { systemClock } from '../../../src/adapters/system-clock/system-clock.ts';
+import type { Clock } from '../../../src/ports/clock.ts';
 import type { Log } from '../../../src/ports/log.ts';
 import { until } from '../../support/children.ts';
 
@@ -75,6 +76,27 @@ describe('a followed file', () => {
       await untilMax(files, max);
     }
     expect(lines.at(-1)).toEqual({ level: 'info', fields: { path, domains: ['d'] }, message: 'policies loaded' });
+  });
+
+  test('is not read again for every write to its neighbours', async () => {
+    const path = join(folder, 'p.yaml');
+    writeFileSync(path, limited(1));
+    let reloads = 0;
+    const clock: Clock = {
+      ...systemClock,
+      after(millis, callback) {
+        reloads += 1;
+        return systemClock.after(millis, callback);
+      },
+    };
+    const files = new PolicyFiles({ path, clock, log, onLoad: () => undefined });
+    files.follow();
+    followed.push(files);
+    for (let index = 0; index < 20; index++) writeFileSync(join(folder, `service-${index}.log`), 'line\n');
+    // The kernel tells changes in their order: when this one is seen, those were, too.
+    writeFileSync(path, limited(2));
+    await untilMax(files, 2);
+    expect(reloads).toBeLessThan(10);
   });
 
   test('takes effect when another file is renamed over it, time and again', async () => {
