@@ -72,8 +72,7 @@ function compileChildren(
   descriptors.forEach((descriptor, index) => {
     const at = [...path, index];
     if (descriptor.key === '') throw new PolicyError([...at, 'key'], 'descriptor has empty key');
-    // As in envoyproxy/ratelimit, an empty value is none.
-    const name = (descriptor.value ?? '') === '' ? descriptor.key : `${descriptor.key}_${descriptor.value}`;
+    const name = hasValue(descriptor) ? `${descriptor.key}_${descriptor.value}` : descriptor.key;
     const here = [...names, name];
     if (name.includes('*')) {
       // Read as text it would match nothing, and what it was to limit would go unlimited.
@@ -90,6 +89,11 @@ function compileChildren(
   return children;
 }
 
+/** As in envoyproxy/ratelimit, an empty value is none. */
+function hasValue({ value }: DescriptorDefinition): boolean {
+  return value !== undefined && value !== '';
+}
+
 function compileNode(descriptor: DescriptorDefinition, at: Path, names: readonly string[]): PolicyNode {
   refuseContradictions(descriptor, at);
   return {
@@ -101,7 +105,7 @@ function compileNode(descriptor: DescriptorDefinition, at: Path, names: readonly
 }
 
 function refuseContradictions(descriptor: DescriptorDefinition, at: Path): void {
-  const { limits, rate_limit, classes, overdraft, api_keys, value } = descriptor;
+  const { limits, rate_limit, classes, overdraft, api_keys } = descriptor;
   if (limits && rate_limit) {
     throw new PolicyError([...at, 'limits'], 'limits and rate_limit exclude each other on one descriptor');
   }
@@ -110,7 +114,7 @@ function refuseContradictions(descriptor: DescriptorDefinition, at: Path): void 
     throw new PolicyError([...at, 'classes'], 'classes need api_keys: true on the same descriptor');
   if (overdraft && !limits)
     throw new PolicyError([...at, 'overdraft'], 'overdraft stands beside limits, and there are none here');
-  if (api_keys && (value ?? '') !== '') {
+  if (api_keys && hasValue(descriptor)) {
     throw new PolicyError([...at, 'value'], 'a value beside api_keys: true would put a key in clear into this file');
   }
 }

@@ -25,7 +25,8 @@ export async function drain({ clock, health, doors, delayMillis, timeoutMillis }
   if (delayMillis > 0) await new Promise<void>((resolve) => clock.after(delayMillis, resolve));
   await new Promise<void>((resolve) => {
     const patience = clock.after(timeoutMillis, resolve);
-    void Promise.all(doors.map((door) => door.drain())).then(() => {
+    // One that fails to end gently is ended below; the others are waited for all the same.
+    void Promise.allSettled(doors.map((door) => door.drain())).then(() => {
       patience.cancel();
       resolve();
     });

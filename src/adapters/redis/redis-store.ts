@@ -28,7 +28,7 @@ export interface RedisStoreOptions {
 
 export class RedisStore implements CounterStore {
   readonly #redis: Redis;
-  /** Called before every command. */
+  /** Called before every script call. */
   readonly #joinTurn: () => void;
   readonly #general = scriptOf(generalScript);
   readonly #prefix: string;
@@ -61,16 +61,16 @@ export class RedisStore implements CounterStore {
 
   /**
    * A script that Redis has forgotten was not run, so asking again charges once. Its source is sent by the first call
-   * that learns of it; the others stand behind that one on the same connection, and ask by its name again.
+   * that learns of it; the others stand behind that one on the same connection, and ask by its name once more.
    */
-  async #run(script: Script, args: readonly string[], keys: number): Promise<string[]> {
+  async #run(script: Script, args: readonly string[], keys: number, mayAskAgain = true): Promise<string[]> {
     const sentBefore = script.sent;
     this.#joinTurn();
     try {
       return (await this.#redis.call('EVALSHA', [script.sha, keys, ...args])) as string[];
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      if (script.sent !== sentBefore) return this.#run(script, args, keys);
+      if (mayAskAgain && script.sent !== sentBefore) return this.#run(script, args, keys, false);
       script.sent += 1;
       this.#joinTurn();
       return (await this.#redis.call('EVAL', [script.source, keys, ...args])) as string[];
