@@ -1,7 +1,7 @@
 /** Wires the parts together, once, and takes them down again in order. Holds no logic. */
 import type { FastifyInstance } from 'fastify';
 import { MemoryStore } from './adapters/memory/memory-store.ts';
-import { apiKeyHasher } from './adapters/node-crypto/hash-api-key.ts';
+import { keyHasher } from './adapters/node-crypto/hash-api-key.ts';
 import { PolicyFiles } from './adapters/policy-file/policy-files.ts';
 import { connectRedis } from './adapters/redis/connect.ts';
 import { RedisStore } from './adapters/redis/redis-store.ts';
@@ -56,7 +56,7 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
     store,
     clock: systemClock,
     observer: metrics,
-    hashApiKey: apiKeyHasher(config.apiKeyHashSecret),
+    hasher: keyHasher(config.apiKeyHash),
   });
   const health = new HealthState();
   const shared = { limiter, health, log, tracer: telemetry.tracer };

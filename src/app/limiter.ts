@@ -1,4 +1,5 @@
 /** Decides: one straight line from a request through the policy and the counters to an answer. */
+import type { KeyHasher } from '../core/api-key.ts';
 import { type Decision, settle, unlimited } from '../core/decision.ts';
 import { checkRequest, type LimitRequest } from '../core/descriptor.ts';
 import { Undecidable } from '../core/errors.ts';
@@ -14,8 +15,7 @@ export interface LimiterOptions {
   readonly store: Pick<StoreGuard, 'take'>;
   readonly clock: Clock;
   readonly observer: Pick<DecisionObserver, 'decided' | 'undecided'>;
-  /** One-way; equal on all replicas. */
-  readonly hashApiKey: (key: string) => string;
+  readonly hasher: KeyHasher;
 }
 
 /** What is known of a call besides its request. */
@@ -44,11 +44,11 @@ export class Limiter {
    * @throws Undecidable when the counters did not answer in time
    */
   async decide(request: LimitRequest, call: Call): Promise<Decided> {
-    const { policies, clock, observer, hashApiKey } = this.#options;
+    const { policies, clock, observer, hasher } = this.#options;
     const startedAt = clock.monotonicMillis();
     checkRequest(request);
     const policy = policies.current().get(request.domain);
-    const plan = planOf(request, policy, hashApiKey);
+    const plan = planOf(request, policy, hasher);
     try {
       const decision = await this.#take(plan, call);
       call.trace?.decided(policy?.domain, decision);

@@ -18,8 +18,10 @@ export interface Config {
   readonly store: { readonly type: 'memory'; readonly subjectsMax: number } | RedisStoreConfig;
   /** No store call waits longer for a silent store, nor three times as long for a busy one. */
   readonly storeTimeoutMillis: number;
-  /** With it, keys are stored as HMAC-SHA-256 instead of SHA-256. */
-  readonly apiKeyHashSecret: string | undefined;
+  /** With a secret, keys are stored as HMAC-SHA-256 instead of SHA-256. */
+  readonly apiKeyHash: { readonly secret: string | undefined; readonly previousSecret: string | undefined };
+  /** The key registry answers to these; without any it is not there. */
+  readonly adminTokens: readonly string[];
   /** How long connections are still taken after health has gone down. */
   readonly drainDelayMillis: number;
   /** How long calls in flight may take to end. */
@@ -57,7 +59,8 @@ export function toConfig(env: Env): Config {
     policyPath: env.policyPath,
     store: storeOf(env),
     storeTimeoutMillis: storeTimeoutOf(env),
-    apiKeyHashSecret: env.apiKeyHashSecret,
+    apiKeyHash: apiKeyHashOf(env),
+    adminTokens: adminTokensOf(env),
     drainDelayMillis: drainMillis('DRAIN_DELAY', env.drainDelayMillis ?? 0),
     drainTimeoutMillis: drainMillis('DRAIN_TIMEOUT', env.drainTimeoutMillis ?? 10_000),
   });
@@ -87,6 +90,20 @@ function storeOf(env: Env): Config['store'] {
     keyPrefix: env.cacheKeyPrefix ?? '',
     expirationJitterMaxSeconds: env.expirationJitterMaxSeconds ?? 300,
   };
+}
+
+function apiKeyHashOf({ apiKeyHashSecret, apiKeyHashSecretPrevious }: Env): Config['apiKeyHash'] {
+  if (apiKeyHashSecretPrevious !== undefined && apiKeyHashSecret === undefined)
+    throw new EnvError('API_KEY_HASH_SECRET_PREVIOUS', 'stands beside API_KEY_HASH_SECRET, which is not set');
+  return { secret: apiKeyHashSecret, previousSecret: apiKeyHashSecretPrevious };
+}
+
+/** Separated by commas. Never repeated in errors. */
+function adminTokensOf({ adminToken }: Env): readonly string[] {
+  const tokens = adminToken?.split(',').map((token) => token.trim()) ?? [];
+  // What a header cannot carry would be a token that nobody can present.
+  if (tokens.every((token) => /^[\x21-\x7e]+$/.test(token))) return tokens;
+  throw new EnvError('ADMIN_TOKEN', 'expected tokens of printable ASCII without spaces, separated by commas');
 }
 
 function storeTimeoutOf({ redisOpTimeoutMillis }: Env): number {

@@ -30,6 +30,8 @@ export interface Env {
   readonly cacheKeyPrefix: string | undefined;
   readonly expirationJitterMaxSeconds: number | undefined;
   readonly apiKeyHashSecret: string | undefined;
+  readonly apiKeyHashSecretPrevious: string | undefined;
+  readonly adminToken: string | undefined;
   readonly drainDelayMillis: number | undefined;
   readonly drainTimeoutMillis: number | undefined;
 }
@@ -57,6 +59,8 @@ export function readEnv(environment: Environment): Env {
     cacheKeyPrefix: text('CACHE_KEY_PREFIX'),
     expirationJitterMaxSeconds: integer('EXPIRATION_JITTER_MAX_SECONDS'),
     apiKeyHashSecret: text('API_KEY_HASH_SECRET'),
+    apiKeyHashSecretPrevious: text('API_KEY_HASH_SECRET_PREVIOUS'),
+    adminToken: text('ADMIN_TOKEN'),
     drainDelayMillis: millis('DRAIN_DELAY'),
     drainTimeoutMillis: millis('DRAIN_TIMEOUT'),
   };

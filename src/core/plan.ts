@@ -1,8 +1,9 @@
 /** The hits that a request would charge. Pure: what was found in the counters is decision.ts's matter. */
+import type { KeyHasher } from './api-key.ts';
 import type { Descriptor, LimitRequest } from './descriptor.ts';
 import { type Limit, unitWindow, type Window } from './limit.ts';
 import { type DomainPolicy, match } from './policy.ts';
-import { subjectOf } from './subject.ts';
+import { type StandIn, subjectOf } from './subject.ts';
 import { COST_MAX } from './window.ts';
 
 /** One charge against one subject. */
@@ -35,16 +36,11 @@ export interface Plan {
 }
 
 /** @param policy undefined for an unknown domain: nothing is limited there, overrides included */
-export function planOf(
-  request: LimitRequest,
-  policy: DomainPolicy | undefined,
-  hashSecret: (value: string) => string,
-): Plan {
+export function planOf(request: LimitRequest, policy: DomainPolicy | undefined, hasher: KeyHasher): Plan {
   const descriptors: (PlannedDescriptor | undefined)[] = [];
   const hits: Hit[] = [];
   for (const descriptor of request.descriptors) {
-    const planned =
-      policy === undefined ? undefined : planDescriptor(descriptor, policy, request.hitsAddend, hashSecret);
+    const planned = policy === undefined ? undefined : planDescriptor(descriptor, policy, request.hitsAddend, hasher);
     descriptors.push(planned);
     if (planned !== undefined) hits.push(planned.hit);
   }
@@ -55,12 +51,15 @@ function planDescriptor(
   descriptor: Descriptor,
   policy: DomainPolicy,
   requestHits: number,
-  hashSecret: (value: string) => string,
+  hasher: KeyHasher,
 ): PlannedDescriptor | undefined {
   const { limit: found, secret } = match(policy, descriptor);
   const limit = descriptor.override === undefined ? found : overridden(descriptor.override, found);
   if (limit === undefined) return undefined;
-  const subject = subjectOf(policy.domain, descriptor.entries, secret, hashSecret);
+  const keyAt = secret.indexOf(true);
+  const key = descriptor.entries[keyAt];
+  const standIn: StandIn | undefined = key && { kind: 'hash', text: hasher.hash(key.value) };
+  const subject = subjectOf(policy.domain, descriptor.entries, keyAt, standIn);
   return { limit, hit: { subject, windows: limit.windows, ...chargeOf(descriptor, limit, requestHits) } };
 }
 

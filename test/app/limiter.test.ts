@@ -9,6 +9,7 @@ import { InvalidRequest, Undecidable } from '../../src/core/errors.ts';
 import type { Hit } from '../../src/core/plan.ts';
 import type { DomainPolicy } from '../../src/core/policy.ts';
 import type { Door } from '../../src/ports/observer.ts';
+import { hasherForTest } from '../core/build.ts';
 import { ManualClock } from '../support/clock.ts';
 
 const POLICY = compilePolicy({
@@ -44,7 +45,7 @@ beforeEach(() => {
   limiter = new Limiter({
     policies: { current: () => policies },
     clock,
-    hashApiKey: (key) => `hash of ${key.length}`,
+    hasher: { ...hasherForTest, hash: (key) => `hash of ${key.length}` },
     store: {
       async take(hits, callerMillis): Promise<Taken> {
         asked.push({ hits, callerMillis });

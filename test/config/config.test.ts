@@ -27,7 +27,8 @@ describe('the defaults', () => {
       policyPath: 'p.yaml',
       store: { type: 'memory', subjectsMax: 1_000_000 },
       storeTimeoutMillis: 100,
-      apiKeyHashSecret: undefined,
+      apiKeyHash: { secret: undefined, previousSecret: undefined },
+      adminTokens: [],
       drainDelayMillis: 0,
       drainTimeoutMillis: 10_000,
     });
@@ -66,7 +67,13 @@ describe('a variable takes effect:', () => {
     [{ REDIS_URL: 'r:1', EXPIRATION_JITTER_MAX_SECONDS: '0' }, { store: { expirationJitterMaxSeconds: 0 } }],
     [{ REDIS_OP_TIMEOUT: '1ms' }, { storeTimeoutMillis: 1 }],
     [{ REDIS_OP_TIMEOUT: '1m' }, { storeTimeoutMillis: 60_000 }],
-    [{ API_KEY_HASH_SECRET: 'pepper' }, { apiKeyHashSecret: 'pepper' }],
+    [{ API_KEY_HASH_SECRET: 'pepper' }, { apiKeyHash: { secret: 'pepper', previousSecret: undefined } }],
+    [
+      { API_KEY_HASH_SECRET: 'pepper', API_KEY_HASH_SECRET_PREVIOUS: 'salt' },
+      { apiKeyHash: { secret: 'pepper', previousSecret: 'salt' } },
+    ],
+    [{ ADMIN_TOKEN: 'one' }, { adminTokens: ['one'] }],
+    [{ ADMIN_TOKEN: 'one, two' }, { adminTokens: ['one', 'two'] }],
     [
       { DRAIN_DELAY: '5s', DRAIN_TIMEOUT: '0' },
       { drainDelayMillis: 5_000, drainTimeoutMillis: 0 },
@@ -126,6 +133,14 @@ describe('a contradiction is refused:', () => {
     [{ BACKEND_TYPE: 'memory', REDIS_URL: 'r:1' }, 'BACKEND_TYPE: memory contradicts REDIS_URL: unset one of them'],
     [{ MEMORY_SUBJECTS_MAX: '0' }, 'MEMORY_SUBJECTS_MAX: must be at least 1'],
     [{ REDIS_OP_TIMEOUT: '0' }, 'REDIS_OP_TIMEOUT: expected 1ms to 60s, got 0ms'],
+    [
+      { API_KEY_HASH_SECRET_PREVIOUS: 'salt' },
+      'API_KEY_HASH_SECRET_PREVIOUS: stands beside API_KEY_HASH_SECRET, which is not set',
+    ],
+    [
+      { ADMIN_TOKEN: 'one,,two' },
+      'ADMIN_TOKEN: expected tokens of printable ASCII without spaces, separated by commas',
+    ],
     [{ REDIS_OP_TIMEOUT: '61s' }, 'REDIS_OP_TIMEOUT: expected 1ms to 60s, got 61000ms'],
     [{ REDIS_URL: 'r:99999' }, REDIS_URL],
     [{ REDIS_URL: 'r:port' }, REDIS_URL],

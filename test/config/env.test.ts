@@ -27,6 +27,8 @@ describe('a good variable', () => {
     ['CACHE_KEY_PREFIX', 'prod:', 'cacheKeyPrefix', 'prod:'],
     ['EXPIRATION_JITTER_MAX_SECONDS', '0', 'expirationJitterMaxSeconds', 0],
     ['API_KEY_HASH_SECRET', 'pepper', 'apiKeyHashSecret', 'pepper'],
+    ['API_KEY_HASH_SECRET_PREVIOUS', 'salt', 'apiKeyHashSecretPrevious', 'salt'],
+    ['ADMIN_TOKEN', 'one,two', 'adminToken', 'one,two'],
     ['DRAIN_DELAY', '5s', 'drainDelayMillis', 5_000],
     ['DRAIN_DELAY', '0', 'drainDelayMillis', 0],
     ['DRAIN_TIMEOUT', '1m', 'drainTimeoutMillis', 60_000],

@@ -6,7 +6,7 @@ import { type Decided, Limiter } from '../../src/app/limiter.ts';
 import type { DescriptorDefinition } from '../../src/core/definition.ts';
 import type { Descriptor } from '../../src/core/descriptor.ts';
 import type { Window } from '../../src/core/limit.ts';
-import { hashForTest, of, policyOf, request } from '../core/build.ts';
+import { hasherForTest, of, policyOf, request } from '../core/build.ts';
 import { ManualClock } from './manual-clock.ts';
 
 const START = 1_800_000_000;
@@ -23,7 +23,7 @@ class Service {
       store: { take: (hits) => this.store.take(hits) },
       clock: this.clock,
       observer: { decided: () => undefined, undecided: () => undefined },
-      hashApiKey: hashForTest,
+      hasher: hasherForTest,
     });
   }
 

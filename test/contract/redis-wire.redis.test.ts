@@ -1,6 +1,6 @@
 /** What leaves the process for Redis: how many commands, whose clock, and no secret. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { apiKeyHasher } from '../../src/adapters/node-crypto/hash-api-key.ts';
+import { keyHasher } from '../../src/adapters/node-crypto/hash-api-key.ts';
 import { readPolicies } from '../../src/adapters/policy-file/read-policy.ts';
 import { RedisStore } from '../../src/adapters/redis/redis-store.ts';
 import { Limiter } from '../../src/app/limiter.ts';
@@ -31,7 +31,7 @@ function limiterOf(policies: PolicySet, counters: CounterStore, clockSeconds: nu
     store: { take: (hits) => counters.take(hits) },
     clock: new ManualClock(clockSeconds),
     observer: { decided: () => undefined, undecided: () => undefined },
-    hashApiKey: apiKeyHasher(secret),
+    hasher: keyHasher({ secret, previousSecret: undefined }),
   });
 }
 

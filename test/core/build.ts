@@ -1,5 +1,6 @@
 /** Core values for tests, as short as a row needs them. */
 
+import type { KeyHasher } from '../../src/core/api-key.ts';
 import type { Taken } from '../../src/core/decision.ts';
 import { compilePolicy, type DescriptorDefinition, type PolicyDefinition } from '../../src/core/definition.ts';
 import type { Descriptor, LimitRequest } from '../../src/core/descriptor.ts';
@@ -40,12 +41,14 @@ export function request(descriptors: readonly Descriptor[], rest: Partial<LimitR
 }
 
 /** Stands for the one-way hash of API keys, readable in what a test compares. */
-export function hashForTest(key: string): string {
-  return `hash of ${key}`;
-}
+export const hasherForTest: KeyHasher = {
+  hash: (key) => `hash of ${key}`,
+  previousHash: () => undefined,
+  idOf: (name) => `id of ${name}`,
+};
 
 export function plan(policy: DomainPolicy | undefined, ...args: Parameters<typeof request>): Plan {
-  return planOf(request(...args), policy, hashForTest);
+  return planOf(request(...args), policy, hasherForTest);
 }
 
 /** What a store would answer at `nowSeconds` if so much was used of each window in turn. */

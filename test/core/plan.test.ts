@@ -3,7 +3,7 @@ import type { DescriptorDefinition } from '../../src/core/definition.ts';
 import type { Descriptor } from '../../src/core/descriptor.ts';
 import { planOf } from '../../src/core/plan.ts';
 import { COST_MAX } from '../../src/core/window.ts';
-import { hashForTest, of, plan, policyOf, request } from './build.ts';
+import { hasherForTest, of, plan, policyOf, request } from './build.ts';
 
 const policy = policyOf([
   {
@@ -168,13 +168,16 @@ describe('a plan', () => {
   test('counts the same entries of two domains apart', () => {
     const other = policyOf([{ key: 'own', limits: [{ requests: 1, per: 'hour' }] }], { domain: 'e' });
     const [one] = plan(policy, [of({ own: 'a' })]).hits;
-    const [two] = planOf(request([of({ own: 'a' })], { domain: 'e' }), other, hashForTest).hits;
+    const [two] = planOf(request([of({ own: 'a' })], { domain: 'e' }), other, hasherForTest).hits;
     expect(one?.subject).not.toBe(two?.subject);
   });
 
   test('knows an API key by its hash only', () => {
     const keyed: DescriptorDefinition = { key: 'api_key', api_keys: true, limits: [{ requests: 1, per: 'hour' }] };
-    const { hits } = planOf(request([of({ api_key: 'csk_secret' })]), policyOf([keyed]), () => 'HASH');
+    const { hits } = planOf(request([of({ api_key: 'csk_secret' })]), policyOf([keyed]), {
+      ...hasherForTest,
+      hash: () => 'HASH',
+    });
     expect(hits[0]?.subject).toBe('1:d7:api_keyk4:HASH');
   });
 });

@@ -1,20 +1,27 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Entry } from '../../src/core/descriptor.ts';
-import { subjectOf } from '../../src/core/subject.ts';
+import { type StandIn, subjectOf } from '../../src/core/subject.ts';
+
+type Kind = StandIn['kind'] | 'plain';
 
 interface Named {
   readonly domain: string;
-  readonly entries: readonly (Entry & { readonly secret: boolean })[];
+  readonly entries: readonly (Entry & { readonly kind: Kind })[];
 }
 
-/** A hash that is as injective as SHA-256 is in practice, and that a test can read. */
-const hash = (value: string) => `#${value}`;
-
-function subject({ domain, entries }: Named, hashSecret = hash): string {
-  const secret = entries.map((entry) => entry.secret);
-  return subjectOf(domain, entries, secret, hashSecret);
+function subject({ domain, entries }: Named): string {
+  const keyAt = entries.findIndex(({ kind }) => kind !== 'plain');
+  const key = entries[keyAt];
+  return subjectOf(
+    domain,
+    entries,
+    keyAt,
+    key && key.kind !== 'plain' ? { kind: key.kind, text: key.value } : undefined,
+  );
 }
+
+const KINDS: Readonly<Record<string, Kind>> = { v: 'plain', k: 'hash', r: 'record', a: 'address' };
 
 /** Reads a subject back: whatever can be read back in one way only was written by one descriptor only. */
 function parseSubject(text: string): Named {
@@ -31,16 +38,15 @@ function parseSubject(text: string): Named {
   const entries: Named['entries'][number][] = [];
   while (at < text.length) {
     const key = part();
-    const secret = text[at] === 'k';
+    const kind = KINDS[text.charAt(at)] as Kind;
     at += 1;
-    const value = part();
-    entries.push({ key, value: secret ? value.slice(1) : value, secret });
+    entries.push({ key, value: part(), kind });
   }
   return { domain, entries };
 }
 
-const plain = (key: string, value: string) => ({ key, value, secret: false });
-const secret = (key: string, value: string) => ({ key, value, secret: true });
+const plain = (key: string, value: string) => ({ key, value, kind: 'plain' as const });
+const keyed = (key: string, value: string, kind: StandIn['kind'] = 'hash') => ({ key, value, kind });
 
 // Everything that could be taken for a border: separators, digits, the marks of kinds, braces of Redis hash tags.
 const treacherous = fc
@@ -51,7 +57,15 @@ const treacherous = fc
 const text = fc.oneof(treacherous, fc.string({ unit: 'grapheme' }), fc.string({ unit: 'binary' }));
 const named: fc.Arbitrary<Named> = fc.record({
   domain: text,
-  entries: fc.array(fc.record({ key: text, value: text, secret: fc.boolean() }), { maxLength: 4 }),
+  entries: fc
+    .tuple(
+      fc.array(fc.record({ key: text, value: text }), { maxLength: 4 }),
+      fc.nat({ max: 4 }),
+      fc.constantFrom('hash', 'record', 'address'),
+    )
+    .map(([entries, keyAt, kind]) =>
+      entries.map((entry, index) => ({ ...entry, kind: index === keyAt ? kind : ('plain' as const) })),
+    ),
 });
 
 describe('different callers never share a counter', () => {
@@ -95,8 +109,18 @@ describe('different callers never share a counter', () => {
     },
     {
       title: 'an API key and a plain value that equals its hash',
-      one: { domain: 'd', entries: [secret('a', 'csk_1')] },
-      other: { domain: 'd', entries: [plain('a', hash('csk_1'))] },
+      one: { domain: 'd', entries: [keyed('a', 'x')] },
+      other: { domain: 'd', entries: [plain('a', 'x')] },
+    },
+    {
+      title: 'a key without a record, and a record whose id equals its hash',
+      one: { domain: 'd', entries: [keyed('a', 'x')] },
+      other: { domain: 'd', entries: [keyed('a', 'x', 'record')] },
+    },
+    {
+      title: 'a record, and the unknown keys of an address that equals its id',
+      one: { domain: 'd', entries: [keyed('a', 'x', 'record')] },
+      other: { domain: 'd', entries: [keyed('a', 'x', 'address')] },
     },
     {
       title: 'composed and decomposed characters',
@@ -113,12 +137,9 @@ describe('different callers never share a counter', () => {
   });
 });
 
-test('a secret value is part of a subject by its hash alone', () => {
-  const who = { domain: 'closient', entries: [secret('api_key', 'csk_very_secret'), plain('path', '/v1')] };
-  expect(subject(who, () => 'H'.repeat(43))).toBe(`8:closient7:api_keyk43:${'H'.repeat(43)}4:pathv3:/v1`);
-});
-
-test('values are plain where nothing is said of secrets', () => {
-  const entries = [plain('a', '1'), plain('b', '2')];
-  expect(subjectOf('d', entries, [], hash)).toBe(subjectOf('d', entries, [false, false], hash));
+test('a key is part of a subject by what stands for it alone', () => {
+  const entries = [plain('api_key', 'csk_very_secret'), plain('path', '/v1')];
+  expect(subjectOf('closient', entries, 0, { kind: 'hash', text: 'H'.repeat(43) })).toBe(
+    `8:closient7:api_keyk43:${'H'.repeat(43)}4:pathv3:/v1`,
+  );
 });

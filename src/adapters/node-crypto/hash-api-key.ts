@@ -1,11 +1,31 @@
 /** How an API key is told apart without being kept: by a hash that cannot be turned back. */
 import { createHmac, hash } from 'node:crypto';
+import type { KeyHasher } from '../../core/api-key.ts';
 
-/**
- * @param secret with it, whoever reads the store cannot try guesses of keys against it
- * @returns a function from a key to 43 characters of base64url, equal on all replicas with the same secret
- */
-export function apiKeyHasher(secret: string | undefined): (key: string) => string {
+type Hash = (key: string) => string;
+
+export interface HashSecrets {
+  /** With it, whoever reads the store cannot try guesses of keys against it. */
+  readonly secret: string | undefined;
+  /** The one before it. Without one, what was kept before there was a secret is still recognised. */
+  readonly previousSecret: string | undefined;
+}
+
+// 96 bits: a billion records collide with a probability of 10^-11, and a collision is refused when the key is made.
+const ID_CHARACTERS = 16;
+
+/** Hashes are equal on all replicas with the same secrets. */
+export function keyHasher({ secret, previousSecret }: HashSecrets): KeyHasher {
+  const previous = secret === undefined ? undefined : hashWith(previousSecret);
+  return {
+    hash: hashWith(secret),
+    previousHash: (key) => previous?.(key),
+    // Without the secret, so that a record keeps its id when the secret changes: a name is no secret.
+    idOf: (name) => `key_${hash('sha256', name, 'base64url').slice(0, ID_CHARACTERS)}`,
+  };
+}
+
+function hashWith(secret: string | undefined): Hash {
   if (secret === undefined) return (key) => hash('sha256', bytesOf(key), 'base64url');
   return (key) => createHmac('sha256', secret).update(bytesOf(key)).digest('base64url');
 }

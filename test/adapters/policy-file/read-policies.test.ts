@@ -6,7 +6,7 @@ import { PolicyFileError, readPolicies } from '../../../src/adapters/policy-file
 import { settle } from '../../../src/core/decision.ts';
 import { answerOf } from '../../../src/core/headers.ts';
 import { planOf } from '../../../src/core/plan.ts';
-import { hashForTest, of, taken, thrownBy } from '../../core/build.ts';
+import { hasherForTest, of, taken, thrownBy } from '../../core/build.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'headroom-policies-'));
 let folder: string;
@@ -103,7 +103,7 @@ describe('the documented policy, examples/closient.yaml,', () => {
       descriptors: [of(entries as unknown as Record<string, string>)],
       hitsAddend: 0,
     };
-    const plan = planOf(asked, policy, hashForTest);
+    const plan = planOf(asked, policy, hasherForTest);
     const unused = plan.hits.flatMap(({ windows }) => windows.map(() => 0));
     expect(answerOf(settle(plan, taken(plan, unused)), 'documented').headers[0]).toEqual([
       'RateLimit-Policy',
@@ -113,6 +113,8 @@ describe('the documented policy, examples/closient.yaml,', () => {
 
   test('never puts an API key into a subject', () => {
     const asked = { domain: 'closient', descriptors: [of({ api_key: 'csk_1' })], hitsAddend: 0 };
-    expect(planOf(asked, policy, () => 'HASH').hits[0]?.subject).toBe('8:closient7:api_keyk4:HASH');
+    expect(planOf(asked, policy, { ...hasherForTest, hash: () => 'HASH' }).hits[0]?.subject).toBe(
+      '8:closient7:api_keyk4:HASH',
+    );
   });
 });

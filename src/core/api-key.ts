@@ -1,0 +1,92 @@
+/** What an API key looks like, and whether a text is one that was mistyped. Which record it belongs to is the registry's matter. */
+
+export type KeyType = 'secret' | 'publishable';
+
+/** With what the keys of each type begin. */
+export const KEY_PREFIXES: Readonly<Record<KeyType, string>> = { secret: 'csk_', publishable: 'cpk_' };
+
+const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+const PREFIX_CHARACTERS = 4;
+/** The first random characters name the key's record and stay when the key is rotated; the others are its secret. */
+const NAME_CHARACTERS = 12;
+/** 119 bits. */
+const SECRET_CHARACTERS = 20;
+/** The fewest digits that hold 32 bits. */
+const CHECKSUM_CHARACTERS = 6;
+const UNCHECKED_CHARACTERS = PREFIX_CHARACTERS + NAME_CHARACTERS + SECRET_CHARACTERS;
+export const KEY_CHARACTERS = UNCHECKED_CHARACTERS + CHECKSUM_CHARACTERS;
+
+const SHAPE = /^c[sp]k_[0-9A-Za-z]{38}$/;
+
+/** A text that has the form of a key and the right checksum; whether such a key was ever handed out is not known here. */
+export interface WellFormedKey {
+  readonly type: KeyType;
+  /** Prefix and name: equal in a key and all that it was rotated into. Only its hash (the record's id) may be shown. */
+  readonly name: string;
+}
+
+/** How keys are recognised without being kept: by hashes that cannot be turned back, equal on all replicas. */
+export interface KeyHasher {
+  /** @returns 43 characters of base64url */
+  hash(key: string): string;
+  /** As `hash` gave it before the hash secret was changed; undefined when nothing was hashed otherwise. */
+  previousHash(key: string): string | undefined;
+  /** @param name of a key @returns the id of its record */
+  idOf(name: string): string;
+}
+
+/** Random bytes of the wanted number; from a source that cannot be foretold. */
+export type RandomBytes = (count: number) => Uint8Array;
+
+/** @returns undefined for everything that no registry can have handed out: a mistyped key costs no look-up */
+export function parseKey(text: string): WellFormedKey | undefined {
+  if (text.length !== KEY_CHARACTERS || !SHAPE.test(text)) return undefined;
+  if (checksum(text, UNCHECKED_CHARACTERS) !== text.slice(UNCHECKED_CHARACTERS)) return undefined;
+  return {
+    type: text.charAt(1) === 's' ? 'secret' : 'publishable',
+    name: text.slice(0, PREFIX_CHARACTERS + NAME_CHARACTERS),
+  };
+}
+
+/** A new key of a new name. */
+export function newKey(type: KeyType, random: RandomBytes): string {
+  return rotatedKey(KEY_PREFIXES[type] + randomBase62(NAME_CHARACTERS, random), random);
+}
+
+/** A new key with the name of an older one, and so with its record and its counters. */
+export function rotatedKey(name: string, random: RandomBytes): string {
+  const unchecked = name + randomBase62(SECRET_CHARACTERS, random);
+  return unchecked + checksum(unchecked, UNCHECKED_CHARACTERS);
+}
+
+// Bytes from here on are thrown away: taken modulo 62 they would make the first characters likelier than the others.
+const FAIR_BYTES = 4 * 62;
+
+function randomBase62(count: number, random: RandomBytes): string {
+  let text = '';
+  while (text.length < count) {
+    for (const byte of random(count - text.length)) if (byte < FAIR_BYTES) text += BASE62.charAt(byte % 62);
+  }
+  return text;
+}
+
+/** CRC-32 (ISO 3309) of the first characters, in base62, six digits. */
+function checksum(text: string, characters: number): string {
+  let crc = -1;
+  for (let at = 0; at < characters; at++) {
+    crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ text.charCodeAt(at)) & 0xff] as number);
+  }
+  let rest = (crc ^ -1) >>> 0;
+  let digits = '';
+  for (let digit = 0; digit < CHECKSUM_CHARACTERS; digit++) {
+    digits = BASE62.charAt(rest % 62) + digits;
+    rest = Math.floor(rest / 62);
+  }
+  return digits;
+}
+
+const CRC_TABLE = Int32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
+  return crc;
+});
