@@ -44,7 +44,6 @@ export function request(descriptors: readonly Descriptor[], rest: Partial<LimitR
 export const hasherForTest: KeyHasher = {
   hash: (key) => `hash of ${key}`,
   previousHash: () => undefined,
-  idOf: (name) => `id of ${name}`,
 };
 
 export function plan(policy: DomainPolicy | undefined, ...args: Parameters<typeof request>): Plan {
