@@ -8,9 +8,9 @@ import { compilePolicy } from '../../src/core/definition.ts';
 import type { DomainPolicy, PolicySet } from '../../src/core/policy.ts';
 import type { CounterStore } from '../../src/ports/counter-store.ts';
 import { of, request } from '../core/build.ts';
-import { until } from '../support/children.ts';
 import { TestRedis } from '../support/redis.ts';
 import { ManualClock } from './manual-clock.ts';
+import { commandsDuring as allCommandsDuring } from './redis-monitor.ts';
 import { connectTo, keyOf, openStore } from './redis-under-test.ts';
 import { hit, someone, windowOfSeconds, windows } from './store-under-test.ts';
 
@@ -39,22 +39,10 @@ function policies(...all: readonly DomainPolicy[]): PolicySet {
   return new Map(all.map((policy) => [policy.domain, policy]));
 }
 
-/** The commands that clients send while `action` runs, with all their arguments; what scripts do is not among them. */
+/** Of clients; what scripts do is not among them. */
 async function commandsDuring(action: () => Promise<unknown>): Promise<string[][]> {
-  const monitor = await redis.client.duplicate().monitor();
-  const commands: string[][] = [];
-  monitor.on('monitor', (_: string, args: string[], source: string) => {
-    if (source !== 'lua') commands.push(args);
-  });
-  try {
-    await action();
-    // What comes after everything else tells that everything else has arrived.
-    await redis.client.echo('the end');
-    await until('MONITOR shows the end', () => commands.some((args) => args[1] === 'the end'));
-  } finally {
-    monitor.disconnect();
-  }
-  return commands.filter((args) => args[1] !== 'the end');
+  const commands = await allCommandsDuring(redis, action);
+  return commands.filter(({ byScript }) => !byScript).map(({ args }) => [...args]);
 }
 
 describe('a request', () => {
