@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import type { StoredKey } from '../../core/key-record.ts';
 import type { AuditEntry, KeyQuery, KeyRegistry, KeyWrite, Page, WriteOutcome } from '../../ports/key-registry.ts';
 import { fieldChange, type KeyFields, storedKeyOf } from './key-fields.ts';
-import { ALL_BY_CREATION, createdMember, idOf, listChanges, listOf } from './key-lists.ts';
+import { listQueryOf, mergedIds, type Slice, standingOf } from './key-lists.ts';
 import { readSource, Scripts, scriptOf } from './scripts.ts';
 
 export interface RedisKeysOptions {
@@ -40,26 +40,26 @@ export class RedisKeys implements KeyRegistry {
   }
 
   async write({ before, after, audit, once }: KeyWrite): Promise<WriteOutcome> {
-    const { id } = after.record;
-    const lists = listChanges(before?.record, after.record);
+    const now = standingOf(after.record);
+    const old = before === undefined ? now : standingOf(before.record);
     const { set, gone } = fieldChange(before, after);
     const keys = [
-      this.#recordKey(id),
-      this.#listKey(ALL_BY_CREATION),
+      this.#recordKey(after.record.id),
+      this.#listKey('sequence'),
       this.#auditKey,
-      ...lists.map(({ list }) => this.#listKey(list)),
+      ...[old.byCreation, now.byCreation, old.byName, now.byName].map((list) => this.#listKey(list)),
       ...(once === undefined ? [] : [this.#replyKey(once.name)]),
     ];
     const args = [
       before === undefined ? '' : String(before.record.version),
-      createdMember(id),
       before?.credentials.hash ?? '',
+      now.createdMember,
+      old.nameMember,
+      now.nameMember,
       JSON.stringify(audit),
       String(AUDIT_ENTRIES_MAX),
       once?.reply ?? '',
       String(once?.seconds ?? 0),
-      String(lists.length),
-      ...lists.flatMap(({ byCreation, leave, enter }) => [byCreation ? '1' : '0', leave ?? '', enter ?? '']),
       String(gone.length),
       ...gone,
       ...Object.entries(set).flat(),
@@ -73,13 +73,17 @@ export class RedisKeys implements KeyRegistry {
 
   /** A record that somebody deleted by hand is left out of its page, and still counts in the total. */
   async list(query: KeyQuery): Promise<Page<StoredKey>> {
-    const { page, pageSize, sort, namePrefix = '' } = query;
+    const { page, pageSize, namePrefix = '' } = query;
     // No name has it, but the lists have it behind every name.
     if (namePrefix.includes('\0')) return { items: [], totalCount: 0 };
-    const order = sort.startsWith('-') ? 'desc' : 'asc';
-    const args = [this.#listKey(listOf(query)), String((page - 1) * pageSize), String(pageSize), order, namePrefix];
-    const [totalCount, members] = (await this.#scripts.run(LIST_KEYS, args, 1)) as [string, string[]];
-    return { items: await this.#found(members.map(idOf)), totalCount: Number(totalCount) };
+    const { order, isDescending, lists } = listQueryOf(query);
+    const keys = lists.map((list) => this.#listKey(list));
+    const args = [order, isDescending ? 'desc' : 'asc', String((page - 1) * pageSize), String(pageSize), namePrefix];
+    const reply = await this.#scripts.run(LIST_KEYS, [...keys, ...args], keys.length);
+    const [total, ...slices] = reply as [string, ...Slice[]];
+    const ids = mergedIds(slices);
+    if (isDescending) ids.reverse();
+    return { items: await this.#found(ids), totalCount: Number(total) };
   }
 
   async replyOf(name: string): Promise<string | undefined> {
