@@ -12,14 +12,14 @@ const TYPES = Object.keys(KEY_PREFIXES) as KeyType[];
 const ID_PREFIX = 'key_';
 
 /** Where a record stands. */
-export interface Standing {
+export interface Places {
   readonly byCreation: string;
   readonly byName: string;
   readonly createdMember: string;
   readonly nameMember: string;
 }
 
-export function standingOf({ id, name, type, status }: KeyRecord): Standing {
+export function placesOf({ id, name, type, status }: KeyRecord): Places {
   const createdMember = id.slice(ID_PREFIX.length);
   return {
     byCreation: list('created', type, status),

@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import type { StoredKey } from '../../core/key-record.ts';
 import type { AuditEntry, KeyQuery, KeyRegistry, KeyWrite, Page, WriteOutcome } from '../../ports/key-registry.ts';
 import { fieldChange, type KeyFields, storedKeyOf } from './key-fields.ts';
-import { listQueryOf, mergedIds, type Slice, standingOf } from './key-lists.ts';
+import { listQueryOf, mergedIds, placesOf, type Slice } from './key-lists.ts';
 import { readSource, Scripts, scriptOf } from './scripts.ts';
 
 export interface RedisKeysOptions {
@@ -40,8 +40,8 @@ export class RedisKeys implements KeyRegistry {
   }
 
   async write({ before, after, audit, once }: KeyWrite): Promise<WriteOutcome> {
-    const now = standingOf(after.record);
-    const old = before === undefined ? now : standingOf(before.record);
+    const now = placesOf(after.record);
+    const old = before === undefined ? now : placesOf(before.record);
     const { set, gone } = fieldChange(before, after);
     const keys = [
       this.#recordKey(after.record.id),
