@@ -1,7 +1,7 @@
 /** Every error of the HTTP port, in the envelope that the documented API promises. */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
-import { InvalidRequest, Undecidable } from '../../core/errors.ts';
+import { InvalidApiKey, InvalidRequest, Undecidable } from '../../core/errors.ts';
 import { errorBody } from '../../core/headers.ts';
 import type { Log } from '../../ports/log.ts';
 
@@ -57,6 +57,7 @@ function send(reply: FastifyReply, { status, code, message, details }: Problem):
 function problemOf(error: FastifyError, log: Log): Problem {
   if (hasZodFastifySchemaValidationErrors(error)) return validationProblem(error);
   if (error instanceof InvalidRequest) return problem(400, error.message, { field: error.field });
+  if (error instanceof InvalidApiKey) return { status: 401, code: error.code, message: error.message, details: {} };
   if (error instanceof Undecidable) return problem(503, error.message, { reason: error.code });
   const status = error.statusCode ?? 500;
   if (status === 413) return problem(413, 'the body is too large', { field: 'body' });
