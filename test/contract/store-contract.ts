@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { COST_MAX, windowStart } from '../../src/core/window.ts';
 import type { CounterStore } from '../../src/ports/counter-store.ts';
 import { countsOf } from '../core/build.ts';
+import { describeForgetting } from './forget-contract.ts';
 import { describeHits } from './hits-contract.ts';
 import { describeKeyedHits } from './keyed-hits-contract.ts';
 import {
@@ -33,6 +34,7 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
     describeAllOrNothing(get);
     describeHits(get);
     describeKeyedHits(get);
+    describeForgetting(get);
     describeAmounts(get);
     describeCrowd(get);
     describeStoredWindows(get);
