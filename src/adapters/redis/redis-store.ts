@@ -4,16 +4,8 @@ import type { Redis } from 'ioredis';
 import type { Taken } from '../../core/decision.ts';
 import type { Hit } from '../../core/plan.ts';
 import type { CounterStore } from '../../ports/counter-store.ts';
-import { oneWritePerTurn } from './connect.ts';
+import { type Script, Scripts, scriptOf } from './scripts.ts';
 import { generalScript, straightScript } from './unroll.ts';
-
-interface Script {
-  readonly source: string;
-  /** How often the source was sent. */
-  sent: number;
-  /** How EVALSHA addresses it; nothing here depends on SHA-1 being collision-proof. */
-  readonly sha: string;
-}
 
 /** How long the trace of a probe stays. */
 const PROBE_MILLIS = 1_000;
@@ -28,8 +20,7 @@ export interface RedisStoreOptions {
 
 export class RedisStore implements CounterStore {
   readonly #redis: Redis;
-  /** Called before every script call. */
-  readonly #joinTurn: () => void;
+  readonly #scripts: Scripts;
   readonly #general = scriptOf(generalScript);
   readonly #prefix: string;
   readonly #jitter: string;
@@ -38,14 +29,14 @@ export class RedisStore implements CounterStore {
 
   constructor({ redis, keyPrefix, expirationJitterMaxSeconds }: RedisStoreOptions) {
     this.#redis = redis;
-    this.#joinTurn = oneWritePerTurn(redis);
+    this.#scripts = new Scripts(redis);
     this.#prefix = `${keyPrefix}hr:`;
     this.#jitter = String(expirationJitterMaxSeconds);
   }
 
   async take(hits: readonly Hit[]): Promise<Taken> {
-    const reply = await this.#run(this.#scriptFor(hits), this.#arguments(hits), hits.length);
-    const [nowSeconds, ...counts] = reply.map(Number);
+    const reply = await this.#scripts.run(this.#scriptFor(hits), this.#arguments(hits), hits.length);
+    const [nowSeconds, ...counts] = (reply as string[]).map(Number);
     return { nowSeconds: nowSeconds as number, counts };
   }
 
@@ -57,24 +48,6 @@ export class RedisStore implements CounterStore {
   close(): Promise<void> {
     this.#redis.disconnect();
     return Promise.resolve();
-  }
-
-  /**
-   * A script that Redis has forgotten was not run, so asking again charges once. Its source is sent by the first call
-   * that learns of it; the others stand behind that one on the same connection, and ask by its name once more.
-   */
-  async #run(script: Script, args: readonly string[], keys: number, mayAskAgain = true): Promise<string[]> {
-    const sentBefore = script.sent;
-    this.#joinTurn();
-    try {
-      return (await this.#redis.call('EVALSHA', [script.sha, keys, ...args])) as string[];
-    } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      if (mayAskAgain && script.sent !== sentBefore) return this.#run(script, args, keys, false);
-      script.sent += 1;
-      this.#joinTurn();
-      return (await this.#redis.call('EVAL', [script.source, keys, ...args])) as string[];
-    }
   }
 
   #scriptFor(hits: readonly Hit[]): Script {
@@ -98,10 +71,6 @@ export class RedisStore implements CounterStore {
     }
     return args;
   }
-}
-
-function scriptOf(source: string): Script {
-  return { source, sent: 0, sha: hash('sha1', source) };
 }
 
 /** 43 characters whatever the subject: short keys, and no value of a descriptor in clear, secret or not. */

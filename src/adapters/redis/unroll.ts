@@ -1,5 +1,5 @@
 /** Writes the counting script out for given windows. A straight line costs Redis about two thirds of what a loop does. */
-import { readFileSync } from 'node:fs';
+import { readSource } from './scripts.ts';
 
 const GENERAL = readSource('take.lua');
 const STRAIGHT = readSource('take-straight.lua');
@@ -28,8 +28,4 @@ export function straightScript(lengths: readonly number[]): string {
 
 function number(text: string, w: number): string {
   return text.replace(/(_|\b)W\b/g, `$1${w}`);
-}
-
-function readSource(file: string): string {
-  return readFileSync(new URL(`./${file}`, import.meta.url), 'utf8');
 }
