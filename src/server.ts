@@ -7,6 +7,7 @@ import { keyHasher } from './adapters/node-crypto/hash-api-key.ts';
 import { secureRandom } from './adapters/node-crypto/random.ts';
 import { PolicyFiles } from './adapters/policy-file/policy-files.ts';
 import { connectRedis } from './adapters/redis/connect.ts';
+import { RedisKeys } from './adapters/redis/redis-keys.ts';
 import { RedisStore } from './adapters/redis/redis-store.ts';
 import { systemClock } from './adapters/system-clock/system-clock.ts';
 import { AdminGate } from './app/admin-gate.ts';
