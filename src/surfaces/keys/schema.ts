@@ -75,18 +75,14 @@ export const changeSchema = z
   .refine((change) => Object.keys(change).length > 0, 'at least one field is required')
   .meta({ minProperties: 1 });
 
-export const rotateSchema = z
-  .strictObject({
-    grace_seconds: z.int().min(0).max(GRACE_SECONDS_MAX).default(0).describe('How long the present key stays good.'),
-  })
-  .optional();
+export const rotateSchema = z.strictObject({
+  grace_seconds: z.int().min(0).max(GRACE_SECONDS_MAX).default(0).describe('How long the present key stays good.'),
+});
 
-export const resetSchema = z
-  .strictObject({
-    window: z.string().optional().describe('The name of one window; default: all.'),
-    domain: z.string().optional().describe('One policy; default: all.'),
-  })
-  .optional();
+export const resetSchema = z.strictObject({
+  window: z.string().optional().describe('The name of one window; default: all.'),
+  domain: z.string().optional().describe('One policy; default: all.'),
+});
 
 export const lookupSchema = z.strictObject({
   key: z.string().max(LOOKUP_CHARACTERS_MAX).describe('The key itself. It is not kept, logged or repeated.'),
