@@ -108,8 +108,11 @@ interface Stores {
 function openStores(config: Config, log: Log): Stores {
   const { store } = config;
   if (store.type === 'memory') {
-    const counters = new MemoryStore({ clock: systemClock, subjectsMax: store.subjectsMax });
-    return { counters, registry: new MemoryKeys({ clock: systemClock }) };
+    const registry = new MemoryKeys({ clock: systemClock });
+    return {
+      registry,
+      counters: new MemoryStore({ clock: systemClock, subjectsMax: store.subjectsMax, keys: registry }),
+    };
   }
   const redis = connectRedis(store.redis, {
     onLost: (error) => log.warn({ err: error }, 'the connection to Redis is lost, trying again'),

@@ -1,6 +1,7 @@
 /** What a key has used of every limit that counts it, and how that is forgotten; likewise for the admin API's own limits. */
 import { InvalidRequest } from '../core/errors.ts';
 import { countersOf, type KeyCounter } from '../core/key-counters.ts';
+import type { Window } from '../core/limit.ts';
 import { subjectOf } from '../core/subject.ts';
 import type { Admin } from '../ports/admin-tokens.ts';
 import type { CounterStore } from '../ports/counter-store.ts';
@@ -96,19 +97,11 @@ export class KeyUsage {
   async #read(counters: readonly KeyCounter[]): Promise<readonly PolicyUsage[]> {
     if (counters.length === 0) return [];
     const hits = counters.map(({ hit }) => hit);
-    const { nowSeconds, counts } = await this.#options.guard.take(hits, undefined);
-    let at = 0;
-    return counters.map(({ domain, policy, hit }) => ({
-      domain,
-      policy,
-      windows: hit.windows.map(({ name, seconds, max, algorithm }) => {
-        const [start, used] = counts.slice(at, at + 2) as [number, number];
-        at += 2;
-        const resetAt = algorithm.end({ start, used }, seconds);
-        const remaining = Math.max(0, max - used);
-        return { name, seconds, limit: max, used, remaining, resetSeconds: resetAt - nowSeconds, resetAt };
-      }),
-    }));
+    const { nowSeconds, found } = await this.#options.guard.take(hits, undefined);
+    return counters.map(({ domain, policy, hit }, index) => {
+      const counts = found[index]?.counts ?? [];
+      return { domain, policy, windows: hit.windows.map((window, at) => usageOf(window, counts, 2 * at, nowSeconds)) };
+    });
   }
 
   #forget(counters: readonly KeyCounter[], seconds: number | undefined): Promise<void> {
@@ -116,6 +109,15 @@ export class KeyUsage {
     const subjects = counters.map(({ hit }) => hit);
     return guard.ask(() => store.forget(subjects, seconds));
   }
+}
+
+/** @param at where the window's start stands; what was used comes after it */
+function usageOf(window: Window, counts: readonly number[], at: number, nowSeconds: number): WindowUsage {
+  const { name, seconds, max, algorithm } = window;
+  const [start, used] = counts.slice(at, at + 2) as [number, number];
+  const resetAt = algorithm.end({ start, used }, seconds);
+  const remaining = Math.max(0, max - used);
+  return { name, seconds, limit: max, used, remaining, resetSeconds: resetAt - nowSeconds, resetAt };
 }
 
 function inScope(all: readonly KeyCounter[], { window, domain }: ResetScope): readonly KeyCounter[] {

@@ -61,9 +61,14 @@ export function newKey(type: KeyType, random: RandomBytes): NewKey {
   return { id, key: rotatedKey(type, id, random) };
 }
 
+/** With what the key of a record begins: all of it that is no secret. */
+export function keyBeginning(type: KeyType, id: string): string {
+  return KEY_PREFIXES[type] + id.slice(ID_PREFIX.length);
+}
+
 /** A new key with the id of an older one, and so with its record and its counters. */
 export function rotatedKey(type: KeyType, id: string, random: RandomBytes): string {
-  const unchecked = KEY_PREFIXES[type] + id.slice(ID_PREFIX.length) + randomBase62(SECRET_CHARACTERS, random);
+  const unchecked = keyBeginning(type, id) + randomBase62(SECRET_CHARACTERS, random);
   return unchecked + checksum(unchecked, UNCHECKED_CHARACTERS);
 }
 

@@ -65,6 +65,16 @@ export class Undecidable extends Error {
   }
 }
 
+/** An API key that is disabled, revoked or expired, where the policy wants its use to fail. Nothing was charged all or nothing. */
+export class InvalidApiKey extends Error {
+  readonly code = 'INVALID_API_KEY';
+
+  constructor() {
+    super('the API key is not active');
+    this.name = 'InvalidApiKey';
+  }
+}
+
 /** A policy that cannot be used. `path` leads from the root of the file to the offending key. */
 export class PolicyError extends Error {
   readonly path: readonly (string | number)[];

@@ -114,7 +114,7 @@ function noCounts(): Counts {
 }
 
 function zeros(): Record<Result, number> {
-  return { allowed: 0, limited: 0, shadowed: 0, error: 0 };
+  return { allowed: 0, limited: 0, invalid_key: 0, shadowed: 0, error: 0 };
 }
 
 function durations(meter: Meter, name: string, description: string): Histogram {

@@ -214,9 +214,12 @@ describe('a compiled limit', () => {
     const descriptor = { ...(node as DescriptorDefinition), overdraft: true, shadow_mode: true };
     const policy = policyOf([{ key: 'p', descriptors: [descriptor] }]);
     expect(policy.root.children.get('p')?.children.get('a')).toMatchObject({
-      apiKeys: true,
       limit: { policy: 'p.a', overdraft: true, shadow: true },
-      classes: [{ prefix: 'cpk_', limit: { policy: 'p.a.publishable', overdraft: true, shadow: true } }],
+      keys: {
+        classes: [{ of: { prefix: 'cpk_' }, limit: { policy: 'p.a.publishable', overdraft: true, shadow: true } }],
+        unknown: 'default',
+        inactive: 'deny',
+      },
     });
   });
 

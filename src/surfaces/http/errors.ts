@@ -2,7 +2,14 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { withoutKeys } from '../../core/api-key.ts';
-import { Conflict, InvalidRequest, NotFound, PreconditionFailed, Undecidable } from '../../core/errors.ts';
+import {
+  Conflict,
+  InvalidApiKey,
+  InvalidRequest,
+  NotFound,
+  PreconditionFailed,
+  Undecidable,
+} from '../../core/errors.ts';
 import { errorBody } from '../../core/headers.ts';
 import type { Log } from '../../ports/log.ts';
 
@@ -90,6 +97,7 @@ function problemOf(error: FastifyError, log: Log): Problem {
   if (error instanceof NotFound) return problem(404, error.message, { field: error.field });
   if (error instanceof Conflict) return problem(409, error.message, { field: error.field });
   if (error instanceof PreconditionFailed) return problem(412, error.message, { field: error.field });
+  if (error instanceof InvalidApiKey) return { status: 401, code: error.code, message: error.message, details: {} };
   if (error instanceof Undecidable) return problem(503, error.message, { reason: error.code });
   const status = error.statusCode ?? 500;
   if (status === 413) return problem(413, 'the body is too large', { field: 'body' });
