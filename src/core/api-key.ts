@@ -72,6 +72,14 @@ export function rotatedKey(type: KeyType, id: string, random: RandomBytes): stri
   return unchecked + checksum(unchecked, UNCHECKED_CHARACTERS);
 }
 
+/** The text with everything in it that may be a key, or the greater part of one, left out: for what is told to callers. */
+export function withoutKeys(text: string): string {
+  return text.replace(KEY_LIKE, '$1…');
+}
+
+// What is no longer than prefix and id identifies a key but cannot be used as one.
+const KEY_LIKE = /(c[sp]k_)[0-9A-Za-z]{13,}/g;
+
 // Bytes from here on are thrown away: taken modulo 62 they would make the first characters likelier than the others.
 const FAIR_BYTES = 4 * 62;
 

@@ -110,7 +110,7 @@ function observations({ domain, policy, counts }: Counted): Observation[] {
 }
 
 function noCounts(): Counts {
-  return { rls: zeros(), check: zeros(), json: zeros() };
+  return { rls: zeros(), check: zeros(), json: zeros(), admin: zeros() };
 }
 
 function zeros(): Record<Result, number> {
