@@ -108,6 +108,7 @@ describe('a key with numbers of its own', () => {
 
 test.each([
   { standing: 'inactive', rule: 'error', fails: true },
+  { standing: 'replaced', rule: 'error', fails: true },
   { standing: 'inactive', rule: 'deny', fails: false },
   { standing: 'unknown', rule: 'error', fails: false },
   { standing: 'active', rule: 'error', fails: false },
