@@ -61,11 +61,24 @@ export function newKey(type: KeyType, random: RandomBytes): NewKey {
   return { id, key: rotatedKey(type, id, random) };
 }
 
+/** With what the key of a record begins: all of it that is no secret. */
+export function keyBeginning(type: KeyType, id: string): string {
+  return KEY_PREFIXES[type] + id.slice(ID_PREFIX.length);
+}
+
 /** A new key with the id of an older one, and so with its record and its counters. */
 export function rotatedKey(type: KeyType, id: string, random: RandomBytes): string {
-  const unchecked = KEY_PREFIXES[type] + id.slice(ID_PREFIX.length) + randomBase62(SECRET_CHARACTERS, random);
+  const unchecked = keyBeginning(type, id) + randomBase62(SECRET_CHARACTERS, random);
   return unchecked + checksum(unchecked, UNCHECKED_CHARACTERS);
 }
+
+/** The text with everything in it that may be a key, or the greater part of one, left out: for what is told to callers. */
+export function withoutKeys(text: string): string {
+  return text.replace(KEY_LIKE, '$1…');
+}
+
+// What is no longer than prefix and id identifies a key but cannot be used as one.
+const KEY_LIKE = /(c[sp]k_)[0-9A-Za-z]{13,}/g;
 
 // Bytes from here on are thrown away: taken modulo 62 they would make the first characters likelier than the others.
 const FAIR_BYTES = 4 * 62;

@@ -5,9 +5,10 @@ import { readPolicies } from '../../src/adapters/policy-file/read-policy.ts';
 import { RedisStore } from '../../src/adapters/redis/redis-store.ts';
 import { Limiter } from '../../src/app/limiter.ts';
 import { compilePolicy } from '../../src/core/definition.ts';
+import type { Hit } from '../../src/core/hit.ts';
 import type { DomainPolicy, PolicySet } from '../../src/core/policy.ts';
 import type { CounterStore } from '../../src/ports/counter-store.ts';
-import { of, request } from '../core/build.ts';
+import { countsOf, of, request } from '../core/build.ts';
 import { TestRedis } from '../support/redis.ts';
 import { ManualClock } from './manual-clock.ts';
 import { commandsDuring as allCommandsDuring } from './redis-monitor.ts';
@@ -49,8 +50,17 @@ describe('a request', () => {
   const one = () => [hit(someone(), windows({ a: 9, b: 9 }))];
   const several = () => [...one(), ...one(), hit(someone(), windows({ c: 9 }), { always: true })];
 
+  const keyed = (): Hit[] => {
+    const record = 'key_0123456789ab';
+    const unknown = { subject: someone(), record, windows: windows({ a: 9 }) };
+    const key = { hashes: ['a hash', 'another'], ownLimits: true, refusesInactive: true, unknown };
+    return [hit(someone(), windows({ a: 9, b: 9 }), { record, key })];
+  };
+
   test.each([
     { title: 'of one descriptor', hits: one },
+    { title: 'with an API key', hits: keyed },
+    { title: 'with several API keys', hits: () => [...keyed(), ...one(), ...keyed()] },
     { title: 'of several descriptors', hits: several },
     { title: 'that peeks', hits: () => [hit(someone(), windows({ a: 9 }), { cost: 0, need: 1 })] },
     { title: 'that is denied', hits: () => [hit(someone(), windows({ a: 0 }))] },
@@ -86,6 +96,19 @@ describe('a request', () => {
     const [, , keys, ...rest] = command as string[];
     expect(Number(keys)).toBe(3);
     expect(rest.slice(0, 3).every((key) => /^test:hr:[\w-]{43}$/.test(key))).toBe(true);
+  });
+
+  test('with an API key names its counters and its record, all on one slot of a cluster', async () => {
+    const hits = keyed();
+    await store.take(hits);
+    const [command] = await commandsDuring(() => store.take(hits));
+    const [, , keys, ...rest] = command as string[];
+    expect(Number(keys)).toBe(3);
+    expect(rest.slice(0, 3)).toEqual([
+      expect.stringMatching(/^test:hr:\{key_0123456789ab\}:[\w-]{43}$/),
+      'test:hr:key:{key_0123456789ab}',
+      expect.stringMatching(/^test:hr:\{key_0123456789ab\}:[\w-]{43}$/),
+    ]);
   });
 });
 
@@ -168,7 +191,7 @@ test('no value of a descriptor is kept in clear, secret or not', async () => {
   const limiter = limiterOf(policies(policy), store, 0);
   await limiter.decide(request([of({ email: 'somebody@example.org' })]), { door: 'rls' });
   const names = await redis.client.keys('*');
-  expect(names.filter((name) => !/^test:hr:[\w-]{43}$/.test(name))).toEqual([]);
+  expect(names.filter((name) => !/^test:hr:(\{key_0123456789ab\}:)?[\w-]{43}$/.test(name))).toEqual([]);
 });
 
 test('a prefix keeps the counters of two installations in one Redis apart', async () => {
@@ -176,7 +199,7 @@ test('a prefix keeps the counters of two installations in one Redis apart', asyn
   const other = new RedisStore({ redis: connection, keyPrefix: 'other:', expirationJitterMaxSeconds: 0 });
   const subject = someone();
   await other.take([hit(subject, [windowOfSeconds(1_000_000_000, 9)], { cost: 5 })]);
-  const { counts } = await store.take([hit(subject, [windowOfSeconds(1_000_000_000, 9)])]);
+  const counts = countsOf(await store.take([hit(subject, [windowOfSeconds(1_000_000_000, 9)])]));
   await other.close();
   expect(counts[1]).toBe(0);
 });

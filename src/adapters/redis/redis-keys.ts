@@ -5,6 +5,7 @@ import type { StoredKey } from '../../core/key-record.ts';
 import type { AuditEntry, KeyQuery, KeyRegistry, KeyWrite, Page, WriteOutcome } from '../../ports/key-registry.ts';
 import { fieldChange, type KeyFields, storedKeyOf } from './key-fields.ts';
 import { listQueryOf, mergedIds, placesOf, type Slice } from './key-lists.ts';
+import { recordKey } from './record-key.ts';
 import { readSource, Scripts, scriptOf } from './scripts.ts';
 
 export interface RedisKeysOptions {
@@ -36,7 +37,7 @@ export class RedisKeys implements KeyRegistry {
   }
 
   async find(id: string): Promise<StoredKey | undefined> {
-    return storedKeyOf(id, await this.#redis.hgetall(this.#recordKey(id)));
+    return storedKeyOf(id, await this.#redis.hgetall(recordKey(this.#prefix, id)));
   }
 
   async write({ before, after, audit, once }: KeyWrite): Promise<WriteOutcome> {
@@ -44,7 +45,7 @@ export class RedisKeys implements KeyRegistry {
     const old = before === undefined ? now : placesOf(before.record);
     const { set, gone } = fieldChange(before, after);
     const keys = [
-      this.#recordKey(after.record.id),
+      recordKey(this.#prefix, after.record.id),
       this.#listKey('sequence'),
       this.#auditKey,
       ...[old.byCreation, now.byCreation, old.byName, now.byName].map((list) => this.#listKey(list)),
@@ -111,7 +112,7 @@ export class RedisKeys implements KeyRegistry {
   /** In one write, whatever their number. */
   async #found(ids: readonly string[]): Promise<StoredKey[]> {
     const pipeline = this.#redis.pipeline();
-    for (const id of ids) pipeline.hgetall(this.#recordKey(id));
+    for (const id of ids) pipeline.hgetall(recordKey(this.#prefix, id));
     const replies = (await pipeline.exec()) ?? [];
     const found = ids.map((id, index) => {
       const [error, fields] = replies[index] ?? [new Error('no reply')];
@@ -119,11 +120,6 @@ export class RedisKeys implements KeyRegistry {
       return storedKeyOf(id, fields as KeyFields);
     });
     return found.filter((stored) => stored !== undefined);
-  }
-
-  /** The hash tag is for the counters of the key, which a decision charges in the step that reads the record. */
-  #recordKey(id: string): string {
-    return `${this.#prefix}key:{${id}}`;
   }
 
   #listKey(list: string): string {

@@ -2,9 +2,11 @@
 import { hash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Taken } from '../../core/decision.ts';
-import type { Hit } from '../../core/plan.ts';
+import type { Hit, Target } from '../../core/hit.ts';
 import type { CounterStore } from '../../ports/counter-store.ts';
-import { type Script, Scripts, scriptOf } from './scripts.ts';
+import { recordKey } from './record-key.ts';
+import { readSource, type Script, Scripts, scriptOf } from './scripts.ts';
+import { argumentsOf, readReply } from './take-call.ts';
 import { generalScript, straightScript } from './unroll.ts';
 
 /** How long the trace of a probe stays. */
@@ -22,9 +24,10 @@ export class RedisStore implements CounterStore {
   readonly #redis: Redis;
   readonly #scripts: Scripts;
   readonly #general = scriptOf(generalScript);
+  readonly #forget = scriptOf(readSource('forget.lua'));
   readonly #prefix: string;
   readonly #jitter: string;
-  /** By the lengths of the windows: as many as policies and units have combinations. */
+  /** By the lengths of the windows, and whether there is an API key: as many as policies and units have combinations. */
   readonly #straight = new Map<string, Script>();
 
   constructor({ redis, keyPrefix, expirationJitterMaxSeconds }: RedisStoreOptions) {
@@ -35,9 +38,16 @@ export class RedisStore implements CounterStore {
   }
 
   async take(hits: readonly Hit[]): Promise<Taken> {
-    const reply = await this.#scripts.run(this.#scriptFor(hits), this.#arguments(hits), hits.length);
-    const [nowSeconds, ...counts] = (reply as string[]).map(Number);
-    return { nowSeconds: nowSeconds as number, counts };
+    const keys = hits.flatMap((hit) => this.#keysOf(hit));
+    const args = [...keys, this.#jitter, ...hits.flatMap(argumentsOf)];
+    const reply = await this.#scripts.run(this.#scriptFor(hits), args, keys.length);
+    return readReply(hits, (reply as string[]).map(Number));
+  }
+
+  async forget(targets: readonly Pick<Target, 'subject' | 'record'>[], windowSeconds?: number): Promise<void> {
+    const keys = targets.map((target) => this.#counterOf(target));
+    if (windowSeconds === undefined) await Promise.all(keys.map((key) => this.#redis.del(key)));
+    else await Promise.all(keys.map((key) => this.#scripts.run(this.#forget, [key, String(windowSeconds)], 1)));
   }
 
   /** A write, since a server that is full, or a replica, answers a PING, too. */
@@ -54,22 +64,26 @@ export class RedisStore implements CounterStore {
     const [hit] = hits;
     if (hit === undefined || hits.length > 1 || hit.always || hit.cost < 0) return this.#general;
     const lengths = hit.windows.map(({ seconds }) => seconds);
-    let script = this.#straight.get(lengths.join());
+    const keyed = hit.key !== undefined;
+    const shape = `${keyed ? 'key ' : ''}${lengths.join()}`;
+    let script = this.#straight.get(shape);
     if (script === undefined) {
-      script = scriptOf(straightScript(lengths));
-      this.#straight.set(lengths.join(), script);
+      script = scriptOf(straightScript(lengths, keyed));
+      this.#straight.set(shape, script);
     }
     return script;
   }
 
-  #arguments(hits: readonly Hit[]): string[] {
-    const args = hits.map((hit) => this.#prefix + keyOf(hit.subject));
-    args.push(this.#jitter);
-    for (const { always, enforced, cost, need, windows } of hits) {
-      args.push(always ? '1' : '0', enforced ? '1' : '0', String(cost), String(need), String(windows.length));
-      for (const { seconds, max } of windows) args.push(String(seconds), String(max));
-    }
-    return args;
+  #keysOf(hit: Hit): string[] {
+    const counter = this.#counterOf(hit);
+    if (hit.key === undefined) return [counter];
+    const record = recordKey(this.#prefix, hit.record as string);
+    return hit.key.unknown === undefined ? [counter, record] : [counter, record, this.#counterOf(hit.key.unknown)];
+  }
+
+  /** Beside its record by Redis Cluster's hash tag, if there is one. */
+  #counterOf({ subject, record }: Pick<Target, 'subject' | 'record'>): string {
+    return `${this.#prefix}${record === undefined ? '' : `{${record}}:`}${keyOf(subject)}`;
   }
 }
 
