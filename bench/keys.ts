@@ -10,7 +10,9 @@ import { BenchRedis } from './bench-redis.ts';
 import { readCpu } from './cpu.ts';
 import { totalOf, writeOf } from './key-workload.ts';
 
-const USAGE = 'usage: node bench/keys.ts [count]   (1000000)\n';
+const USAGE = 'usage: node bench/keys.ts [count], from 10000 to 10000000 (1000000)\n';
+// As many as the audit keeps, so that all its pages are full.
+const COUNT_MIN = 10_000;
 const COUNT_MAX = 10_000_000;
 const INFLIGHT = 64;
 const REPEATS = 50;
@@ -28,7 +30,7 @@ interface Bench {
 
 async function main(args: readonly string[]): Promise<void> {
   const count = Number(args[0] ?? 1_000_000);
-  if (args.length > 1 || !Number.isInteger(count) || count < 1_000 || count > COUNT_MAX) throw new Error(USAGE);
+  if (args.length > 1 || !Number.isInteger(count) || count < COUNT_MIN || count > COUNT_MAX) throw new Error(USAGE);
   const folder = mkdtempSync(join(tmpdir(), 'headroom-bench-keys-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const redis = await BenchRedis.start(folder);
@@ -122,7 +124,7 @@ async function measureAudit({ redis, registry }: Bench): Promise<void> {
   for (const page of [1, 50, 100]) {
     cells.push(await latency(redis, async () => (await registry.audit(page, PAGE_SIZE)).items.length, PAGE_SIZE));
   }
-  printRows([{ title: 'audit', total: 10_000, cells }]);
+  printRows([{ title: 'audit', total: COUNT_MIN, cells }]);
 }
 
 interface Row {

@@ -30,6 +30,7 @@ export interface OnceReply {
   readonly name: string;
   /** Opaque: sealed by whoever wrote it. */
   readonly reply: string;
+  /** Whole, at least 1. */
   readonly seconds: number;
 }
 
