@@ -14,7 +14,7 @@ export interface RedisKeysOptions {
   readonly keyPrefix: string;
 }
 
-/** Beyond it, the oldest entry is forgotten: some 10 MB. */
+/** Beyond it, the oldest entry is forgotten: 4 to 10 MB. */
 const AUDIT_ENTRIES_MAX = 10_000;
 
 const AUDIT = readSource('audit.lua');
