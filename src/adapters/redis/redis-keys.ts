@@ -95,7 +95,7 @@ export class RedisKeys implements KeyRegistry {
     await this.#scripts.run(ADD_AUDIT, [this.#auditKey, JSON.stringify(entry), String(AUDIT_ENTRIES_MAX)], 1);
   }
 
-  /** Entries that are added meanwhile stand before the page, in none of it. */
+  /** Entries that are added between its two steps are on no page yet. */
   async audit(page: number, pageSize: number): Promise<Page<AuditEntry>> {
     const [length, [newest]] = await Promise.all([
       this.#redis.xlen(this.#auditKey),
