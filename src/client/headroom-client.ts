@@ -16,6 +16,7 @@ import type {
   RotatedKey,
 } from './headroom-types.ts';
 import type { Page, PageRequest } from './pages.ts';
+import type { GovernedInit } from './request.ts';
 
 export interface HeadroomClientOptions {
   /** Of the HTTP port, such as http://127.0.0.1:8080. */
@@ -52,6 +53,8 @@ interface Route {
   readonly body?: object;
   readonly headers?: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal | undefined;
+  /** Twice does no more than once, whatever the method; for governed fetches. */
+  readonly retry?: true;
 }
 
 /** Every method throws HeadroomError if Headroom refuses, and what fetch throws if it cannot be reached. */
@@ -111,9 +114,9 @@ export class HeadroomClient {
     return this.#call({ method: 'POST', path: keyPath(id, 'rotate'), body, headers, signal });
   }
 
-  /** Which record a key belongs to. It changes nothing, so it may be sent again. */
+  /** Which record a key belongs to. */
   lookupKey(key: string, { signal }: CallOptions = {}): Promise<KeyRecord> {
-    return this.#call({ method: 'POST', path: '/v1/keys/lookup', body: { key }, signal });
+    return this.#call({ method: 'POST', path: '/v1/keys/lookup', body: { key }, signal, retry: true });
   }
 
   /** One page, as listKeys. */
@@ -125,8 +128,8 @@ export class HeadroomClient {
     await this.#call({ method: 'POST', path: '/v1/limits/reset', body: reset, signal });
   }
 
-  async #call<T>({ method, path, query = {}, body, headers = {}, signal }: Route): Promise<T> {
-    const init: RequestInit = {
+  async #call<T>({ method, path, query = {}, body, headers = {}, signal, retry }: Route): Promise<T> {
+    const init: GovernedInit = {
       method,
       headers: defined({
         ...headers,
@@ -135,6 +138,7 @@ export class HeadroomClient {
       }),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(signal === undefined ? {} : { signal }),
+      ...(retry === undefined ? {} : { retry }),
     };
     const search = new URLSearchParams(defined(query)).toString();
     const response = await this.#fetch(`${this.#base}${path}${search === '' ? '' : `?${search}`}`, init);
