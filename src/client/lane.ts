@@ -23,6 +23,8 @@ interface Waiter extends Wait {
   isPaused: boolean;
 }
 
+type Parked = Extract<Verdict, { readonly type: 'wait' | 'pause' }>;
+
 /** An answer that takes longer, such as a large report's, must not hold up all others: one more call may find out. */
 const ASKING_MILLIS_MAX = 5_000;
 
@@ -38,6 +40,12 @@ export class Lane {
   #asking: Ticket | undefined;
   #inFlight = 0;
   #timer: Timer | undefined;
+  /** Why those who wait do. */
+  #parked: Parked | undefined;
+  /** Until when everybody who waits knows that it pauses. */
+  #announcedMillis = 0;
+  /** Nobody who waits has an earlier one. */
+  #deadlineMillis = Number.POSITIVE_INFINITY;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -78,7 +86,7 @@ export class Lane {
       };
       wait.signal?.addEventListener('abort', aborted, { once: true });
       this.#waiters.add(waiter);
-      this.#pump();
+      this.#join(waiter);
     });
   }
 
@@ -101,6 +109,19 @@ export class Lane {
     this.#pump();
   }
 
+  /** Behind others that wait there is nothing new to decide. */
+  #join(waiter: Waiter): void {
+    if (this.#parked === undefined || this.#waiters.size === 1) {
+      this.#announcedMillis = 0;
+      this.#deadlineMillis = waiter.deadlineMillis;
+      this.#pump();
+      return;
+    }
+    const now = this.#clock.nowMillis();
+    this.#parkOne(waiter, this.#parked, now);
+    if (waiter.deadlineMillis === this.#deadlineMillis) this.#setTimer(this.#parked, now);
+  }
+
   #left(ticket: Ticket): void {
     this.#inFlight -= 1;
     if (this.#asking === ticket) this.#asking = undefined;
@@ -110,6 +131,7 @@ export class Lane {
   #pump(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
+    this.#parked = undefined;
     for (const waiter of this.#waiters) {
       const now = this.#clock.nowMillis();
       const verdict = this.#verdict(now);
@@ -132,21 +154,44 @@ export class Lane {
     return nowMillis < atMillis ? { type: 'wait', atMillis } : verdict;
   }
 
-  #park(verdict: Verdict & { readonly type: 'wait' | 'pause' }, nowMillis: number): void {
-    let wakeMillis = verdict.type === 'pause' ? verdict.untilMillis : verdict.atMillis;
-    for (const waiter of this.#waiters) {
-      // A pause is known to last: who has not the time for it is told at once. An answer may come at any time.
-      const endMillis = verdict.type === 'pause' ? verdict.untilMillis : nowMillis;
-      if (endMillis > waiter.deadlineMillis) {
-        waiter.refuse(new RateLimitWaitError('RATE_LIMIT_WAIT_TOO_LONG', endMillis - nowMillis));
-        continue;
-      }
-      wakeMillis = Math.min(wakeMillis, waiter.deadlineMillis + 1);
-      if (verdict.type === 'wait' || waiter.isPaused) continue;
-      waiter.isPaused = true;
-      waiter.paused(endMillis - nowMillis);
+  /** Nobody goes for now. Only what has changed is told, so that an answer costs the same however many wait. */
+  #park(parked: Parked, nowMillis: number): void {
+    this.#parked = parked;
+    const isNews = parked.type === 'pause' && parked.untilMillis > this.#announcedMillis;
+    this.#announcedMillis = parked.type === 'pause' ? parked.untilMillis : 0;
+    if (isNews || endOf(parked, nowMillis) > this.#deadlineMillis) {
+      this.#deadlineMillis = Number.POSITIVE_INFINITY;
+      for (const waiter of this.#waiters) this.#parkOne(waiter, parked, nowMillis);
     }
-    if (this.#waiters.size === 0) return;
-    this.#timer = this.#clock.after(Math.min(Math.max(wakeMillis - nowMillis, 1), MILLIS_MAX), () => this.#pump());
+    this.#setTimer(parked, nowMillis);
   }
+
+  #parkOne(waiter: Waiter, parked: Parked, nowMillis: number): void {
+    const endMillis = endOf(parked, nowMillis);
+    if (endMillis > waiter.deadlineMillis) {
+      waiter.refuse(new RateLimitWaitError('RATE_LIMIT_WAIT_TOO_LONG', endMillis - nowMillis));
+      return;
+    }
+    this.#deadlineMillis = Math.min(this.#deadlineMillis, waiter.deadlineMillis);
+    if (parked.type === 'wait' || waiter.isPaused) return;
+    waiter.isPaused = true;
+    waiter.paused(endMillis - nowMillis);
+  }
+
+  #setTimer(parked: Parked, nowMillis: number): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.#waiters.size === 0) return;
+    const wakeMillis = Math.min(
+      parked.type === 'pause' ? parked.untilMillis : parked.atMillis,
+      this.#deadlineMillis + 1,
+    );
+    const millis = Math.min(Math.max(wakeMillis - nowMillis, 1), MILLIS_MAX);
+    this.#timer = this.#clock.after(millis, () => this.#pump());
+  }
+}
+
+/** A pause is known to last: who has not the time for it is told at once. An answer may come at any time. */
+function endOf(parked: Parked, nowMillis: number): number {
+  return parked.type === 'pause' ? parked.untilMillis : nowMillis;
 }
