@@ -1,23 +1,35 @@
 /** Wires the parts together, once, and takes them down again in order. Holds no logic. */
 import type { FastifyInstance } from 'fastify';
+import { MemoryKeys } from './adapters/memory/memory-keys.ts';
 import { MemoryStore } from './adapters/memory/memory-store.ts';
+import { adminTokens } from './adapters/node-crypto/admin-tokens.ts';
 import { keyHasher } from './adapters/node-crypto/hash-api-key.ts';
+import { secureRandom } from './adapters/node-crypto/random.ts';
 import { PolicyFiles } from './adapters/policy-file/policy-files.ts';
 import { connectRedis } from './adapters/redis/connect.ts';
+import { RedisKeys } from './adapters/redis/redis-keys.ts';
 import { RedisStore } from './adapters/redis/redis-store.ts';
 import { systemClock } from './adapters/system-clock/system-clock.ts';
-import { Limiter } from './app/limiter.ts';
+import { AdminGate } from './app/admin-gate.ts';
+import { adminPolicies, decisionPolicies } from './app/admin-policy.ts';
+import { Audit } from './app/audit.ts';
+import { guardedRegistry } from './app/guarded-registry.ts';
+import { KeyAdmin } from './app/key-admin.ts';
+import { KeyUsage } from './app/key-usage.ts';
+import { Limiter, type LimiterOptions } from './app/limiter.ts';
 import { StoreGuard } from './app/store-guard.ts';
 import type { Config } from './config/config.ts';
 import { storeObserver } from './observability/store-observer.ts';
 import type { Telemetry } from './observability/telemetry.ts';
 import type { CounterStore } from './ports/counter-store.ts';
+import type { KeyRegistry } from './ports/key-registry.ts';
 import type { Log } from './ports/log.ts';
 import { DebugServer } from './surfaces/debug/server.ts';
 import { drain } from './surfaces/drain.ts';
 import { GrpcServer } from './surfaces/grpc/server.ts';
 import { HealthState } from './surfaces/health/health-state.ts';
 import { buildHttpServer, httpDoor } from './surfaces/http/server.ts';
+import type { AdminApi } from './surfaces/keys/routes.ts';
 import { listenWith } from './surfaces/listen.ts';
 
 export interface ServerParts {
@@ -39,42 +51,48 @@ export interface RunningServer {
 export async function startServer(parts: ServerParts): Promise<RunningServer> {
   const { config, log, telemetry } = parts;
   const metrics = telemetry.metrics;
-  const policies = new PolicyFiles({
+  const files = new PolicyFiles({
     path: config.policyPath,
     clock: systemClock,
     log,
     onLoad: (loaded) => metrics.policiesLoaded(loaded),
   });
+  const stores = openStores(config, log);
   const store = new StoreGuard({
-    store: openStore(config, log),
+    store: stores.counters,
     clock: systemClock,
     timeoutMillis: config.storeTimeoutMillis,
     observer: storeObserver(metrics, log),
   });
-  const limiter = new Limiter({
-    policies,
-    store,
-    clock: systemClock,
-    observer: metrics,
-    hasher: keyHasher(config.apiKeyHash),
-  });
+  const hasAdmin = config.adminTokens.length > 0;
+  const policies = hasAdmin ? decisionPolicies(files) : files;
+  const hasher = keyHasher(config.apiKeyHash);
+  const deciding = { policies, store, clock: systemClock, observer: metrics, hasher };
+  const limiter = new Limiter(deciding);
+  const admin = hasAdmin ? adminApi({ config, log, files, deciding, guard: store, stores }) : undefined;
   const health = new HealthState();
   const shared = { limiter, health, log, tracer: telemetry.tracer };
   const grpc = new GrpcServer(shared);
-  const http = await buildHttpServer({ ...shared, policies, probeStore: () => store.probe(), version: parts.version });
+  const http = await buildHttpServer({
+    ...shared,
+    policies,
+    probeStore: () => store.probe(),
+    version: parts.version,
+    admin,
+  });
   const debug = new DebugServer({
     metrics: (request, response) => telemetry.prometheus.getMetricsRequestHandler(request, response),
   });
   const doors = [grpc, httpDoor(http)];
   const stop = async (delayMillis: number): Promise<void> => {
     await drain({ clock: systemClock, health, doors, delayMillis, timeoutMillis: config.drainTimeoutMillis });
-    policies.close();
+    files.close();
     await Promise.all([debug.close(), store.close()]);
     await telemetry.shutdown();
   };
   try {
     const ports = await openPorts(config, grpc, http, debug);
-    policies.follow();
+    files.follow();
     return { ...ports, stop: () => stop(config.drainDelayMillis) };
   } catch (error) {
     await stop(0);
@@ -82,14 +100,48 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
   }
 }
 
-function openStore(config: Config, log: Log): CounterStore {
+interface Stores {
+  readonly counters: CounterStore;
+  readonly registry: KeyRegistry;
+}
+
+function openStores(config: Config, log: Log): Stores {
   const { store } = config;
-  if (store.type === 'memory') return new MemoryStore({ clock: systemClock, subjectsMax: store.subjectsMax });
+  if (store.type === 'memory') {
+    const registry = new MemoryKeys({ clock: systemClock });
+    return {
+      registry,
+      counters: new MemoryStore({ clock: systemClock, subjectsMax: store.subjectsMax, keys: registry }),
+    };
+  }
   const redis = connectRedis(store.redis, {
     onLost: (error) => log.warn({ err: error }, 'the connection to Redis is lost, trying again'),
     onBack: () => log.info({}, 'the connection to Redis is back'),
   });
-  return new RedisStore({ ...store, redis });
+  return { counters: new RedisStore({ ...store, redis }), registry: new RedisKeys({ ...store, redis }) };
+}
+
+interface AdminParts extends Pick<ServerParts, 'config' | 'log'> {
+  readonly files: PolicyFiles;
+  readonly deciding: LimiterOptions;
+  readonly guard: StoreGuard;
+  readonly stores: Stores;
+}
+
+function adminApi({ config, log, files, deciding, guard, stores }: AdminParts): AdminApi {
+  const { policies, hasher } = deciding;
+  const registry = guardedRegistry(stores.registry, guard);
+  const audit = new Audit({ registry, clock: systemClock, log });
+  const keys = new KeyAdmin({ registry, audit, clock: systemClock, random: secureRandom, hasher });
+  return {
+    gate: new AdminGate({
+      tokens: adminTokens(config.adminTokens),
+      limiter: new Limiter({ ...deciding, policies: adminPolicies(files) }),
+    }),
+    keys,
+    usage: new KeyUsage({ keys, audit, policies, guard, counters: stores.counters }),
+    audit,
+  };
 }
 
 async function openPorts(config: Config, grpc: GrpcServer, http: FastifyInstance, debug: DebugServer) {

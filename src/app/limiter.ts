@@ -1,8 +1,8 @@
 /** Decides: one straight line from a request through the policy and the counters to an answer. */
 import type { KeyHasher } from '../core/api-key.ts';
-import { type Decision, settle, unlimited } from '../core/decision.ts';
+import { type Decision, failsFor, settle, type Taken } from '../core/decision.ts';
 import { checkRequest, type LimitRequest } from '../core/descriptor.ts';
-import { Undecidable } from '../core/errors.ts';
+import { InvalidApiKey, Undecidable } from '../core/errors.ts';
 import { type Answer, answerOf } from '../core/headers.ts';
 import { type Plan, planOf } from '../core/plan.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -41,6 +41,7 @@ export class Limiter {
 
   /**
    * @throws InvalidRequest for a request that no policy could decide; nothing was charged
+   * @throws InvalidApiKey where the policy wants an error for an inactive key in place of a denial
    * @throws Undecidable when the counters did not answer in time
    */
   async decide(request: LimitRequest, call: Call): Promise<Decided> {
@@ -50,9 +51,11 @@ export class Limiter {
     const policy = policies.current().get(request.domain);
     const plan = planOf(request, policy, hasher);
     try {
-      const decision = await this.#take(plan, call);
+      const taken = await this.#take(plan, call);
+      const decision = settle(plan, taken);
       call.trace?.decided(policy?.domain, decision);
       observer.decided(call.door, policy?.domain, decision, clock.monotonicMillis() - startedAt);
+      if (failsFor(plan, taken)) throw new InvalidApiKey();
       return { decision, answer: answerOf(decision, policy?.headerStyle ?? 'off') };
     } catch (error) {
       if (error instanceof Undecidable) {
@@ -62,14 +65,14 @@ export class Limiter {
     }
   }
 
-  async #take(plan: Plan, call: Call): Promise<Decision> {
-    // What meets no limit is answered without the store, and so during its outages, too.
-    if (plan.hits.length === 0) return unlimited(plan, Math.floor(this.#options.clock.nowMillis() / 1_000));
+  async #take(plan: Plan, call: Call): Promise<Taken> {
+    // What meets no limit, or is refused by its form, is answered without the store, and so during its outages, too.
+    if (plan.hits.length === 0) return { nowSeconds: Math.floor(this.#options.clock.nowMillis() / 1_000), found: [] };
     const endStoreCall = call.trace?.storeCall(plan.hits.length);
     try {
       const taken = await this.#options.store.take(plan.hits, call.remainingMillis);
       endStoreCall?.(undefined);
-      return settle(plan, taken);
+      return taken;
     } catch (error) {
       endStoreCall?.(error instanceof Undecidable ? error : undefined);
       throw error;

@@ -1,7 +1,7 @@
 /** Keeps a slow or dead store from being anybody's problem for longer than a deadline. */
 import type { Taken } from '../core/decision.ts';
 import { Undecidable } from '../core/errors.ts';
-import type { Hit } from '../core/plan.ts';
+import type { Hit } from '../core/hit.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CounterStore } from '../ports/counter-store.ts';
 import type { DecisionObserver } from '../ports/observer.ts';
@@ -52,15 +52,23 @@ export class StoreGuard {
    * @param callerMillis how long the caller still waits; undefined: as long as it takes
    * @throws Undecidable, always without waiting for the store any longer
    */
-  async take(hits: readonly Hit[], callerMillis: number | undefined): Promise<Taken> {
+  take(hits: readonly Hit[], callerMillis: number | undefined): Promise<Taken> {
+    return this.ask(() => this.#options.store.take(hits), callerMillis);
+  }
+
+  /**
+   * Any call of the store, or of what lives beside it.
+   * @throws Undecidable, always without waiting for the store any longer
+   */
+  async ask<T>(call: () => Promise<T>, callerMillis?: number): Promise<T> {
     const leftMillis = this.#leftFor(callerMillis);
-    const { clock, store, observer, timeoutMillis } = this.#options;
+    const { clock, observer, timeoutMillis } = this.#options;
     const startedAt = clock.monotonicMillis();
     try {
-      const taken = await this.#bounded(() => store.take(hits), leftMillis);
+      const answer = await this.#bounded(call, leftMillis);
       this.#breaker.record(false);
       observer.storeCalled(clock.monotonicMillis() - startedAt, undefined);
-      return taken;
+      return answer;
     } catch (error) {
       const reason = asUndecidable(error);
       // A caller in a hurry says nothing about a store that answered others meanwhile.

@@ -7,22 +7,26 @@ export const KEY_PREFIXES: Readonly<Record<KeyType, string>> = { secret: 'csk_',
 
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const PREFIX_CHARACTERS = 4;
-/** The first random characters name the key's record and stay when the key is rotated; the others are its secret. */
-const NAME_CHARACTERS = 12;
-/** 119 bits. */
+/** The first random characters are the record's id, no secret, and stay when the key is rotated. */
+const ID_CHARACTERS = 12;
+/** The secret: 119 bits. */
 const SECRET_CHARACTERS = 20;
 /** The fewest digits that hold 32 bits. */
 const CHECKSUM_CHARACTERS = 6;
-const UNCHECKED_CHARACTERS = PREFIX_CHARACTERS + NAME_CHARACTERS + SECRET_CHARACTERS;
-export const KEY_CHARACTERS = UNCHECKED_CHARACTERS + CHECKSUM_CHARACTERS;
+const UNCHECKED_CHARACTERS = PREFIX_CHARACTERS + ID_CHARACTERS + SECRET_CHARACTERS;
+const KEY_CHARACTERS = UNCHECKED_CHARACTERS + CHECKSUM_CHARACTERS;
 
+/** Every id of a record. */
+export const KEY_ID = /^key_[0-9A-Za-z]{12}$/;
+
+const ID_PREFIX = 'key_';
 const SHAPE = /^c[sp]k_[0-9A-Za-z]{38}$/;
 
 /** A text that has the form of a key and the right checksum; whether such a key was ever handed out is not known here. */
 export interface WellFormedKey {
   readonly type: KeyType;
-  /** Prefix and name: equal in a key and all that it was rotated into. Only its hash (the record's id) may be shown. */
-  readonly name: string;
+  /** `key_` and the id characters: equal in a key and all that it was rotated into. */
+  readonly id: string;
 }
 
 /** How keys are recognised without being kept: by hashes that cannot be turned back, equal on all replicas. */
@@ -31,8 +35,6 @@ export interface KeyHasher {
   hash(key: string): string;
   /** As `hash` gave it before the hash secret was changed; undefined when nothing was hashed otherwise. */
   previousHash(key: string): string | undefined;
-  /** @param name of a key @returns the id of its record */
-  idOf(name: string): string;
 }
 
 /** Random bytes of the wanted number; from a source that cannot be foretold. */
@@ -44,20 +46,39 @@ export function parseKey(text: string): WellFormedKey | undefined {
   if (checksum(text, UNCHECKED_CHARACTERS) !== text.slice(UNCHECKED_CHARACTERS)) return undefined;
   return {
     type: text.charAt(1) === 's' ? 'secret' : 'publishable',
-    name: text.slice(0, PREFIX_CHARACTERS + NAME_CHARACTERS),
+    id: ID_PREFIX + text.slice(PREFIX_CHARACTERS, PREFIX_CHARACTERS + ID_CHARACTERS),
   };
 }
 
-/** A new key of a new name. */
-export function newKey(type: KeyType, random: RandomBytes): string {
-  return rotatedKey(KEY_PREFIXES[type] + randomBase62(NAME_CHARACTERS, random), random);
+export interface NewKey {
+  readonly id: string;
+  /** The key itself, to be shown once. */
+  readonly key: string;
 }
 
-/** A new key with the name of an older one, and so with its record and its counters. */
-export function rotatedKey(name: string, random: RandomBytes): string {
-  const unchecked = name + randomBase62(SECRET_CHARACTERS, random);
+export function newKey(type: KeyType, random: RandomBytes): NewKey {
+  const id = ID_PREFIX + randomBase62(ID_CHARACTERS, random);
+  return { id, key: rotatedKey(type, id, random) };
+}
+
+/** With what the key of a record begins: all of it that is no secret. */
+export function keyBeginning(type: KeyType, id: string): string {
+  return KEY_PREFIXES[type] + id.slice(ID_PREFIX.length);
+}
+
+/** A new key with the id of an older one, and so with its record and its counters. */
+export function rotatedKey(type: KeyType, id: string, random: RandomBytes): string {
+  const unchecked = keyBeginning(type, id) + randomBase62(SECRET_CHARACTERS, random);
   return unchecked + checksum(unchecked, UNCHECKED_CHARACTERS);
 }
+
+/** The text with everything in it that may be a key, or the greater part of one, left out: for what is told to callers. */
+export function withoutKeys(text: string): string {
+  return text.replace(KEY_LIKE, '$1…');
+}
+
+// What is no longer than prefix and id identifies a key but cannot be used as one.
+const KEY_LIKE = /(c[sp]k_)[0-9A-Za-z]{13,}/g;
 
 // Bytes from here on are thrown away: taken modulo 62 they would make the first characters likelier than the others.
 const FAIR_BYTES = 4 * 62;

@@ -1,17 +1,29 @@
 /** The verdict: what a plan and the counts that were found amount to. Pure, and the twin of take.lua. */
+import type { Hit } from './hit.ts';
+import type { Standing } from './key-record.ts';
 import type { Limit, Window } from './limit.ts';
-import type { Hit, Plan, PlannedDescriptor } from './plan.ts';
+import type { Plan, PlannedDescriptor } from './plan.ts';
 import { charged, isOver } from './window.ts';
+
+/** What the store found for one hit. */
+export interface Found {
+  /** What the presented API key is worth; undefined where none was looked up. */
+  readonly standing: Standing | undefined;
+  /** In force: those of the hit, the record's own, or those of a key without a record. Empty: the key is refused. */
+  readonly windows: readonly Window[];
+  /** For every window two numbers: its start, and what was used before this hit. */
+  readonly counts: readonly number[];
+}
 
 /** What the store read and did, in one atomic step. */
 export interface Taken {
   /** The store's clock, whole unix seconds: the only clock that a decision knows. */
   readonly nowSeconds: number;
-  /** For every window of every hit, in order, two numbers: its start, and what was used before this hit. */
-  readonly counts: readonly number[];
+  /** One per hit, in order. */
+  readonly found: readonly Found[];
 }
 
-export type Reason = 'within_limit' | 'over_limit' | 'cost_exceeds_limit' | 'no_limit' | 'shadowed';
+export type Reason = 'within_limit' | 'over_limit' | 'cost_exceeds_limit' | 'invalid_api_key' | 'no_limit' | 'shadowed';
 
 /** One window as the caller may be told of it. */
 export interface WindowReading {
@@ -44,29 +56,19 @@ export interface Decision {
   readonly deciding: Status | undefined;
 }
 
-/** The answer when no descriptor meets a limit; no store is asked, so it holds during an outage, too. */
-export function unlimited(plan: Plan, nowSeconds: number): Decision {
-  const statuses = plan.descriptors.map(() => NO_LIMIT);
-  return { allowed: true, reason: 'no_limit', nowSeconds, statuses, deciding: undefined };
-}
-
-/** @param taken the answer to exactly these hits */
+/** @param taken the answer to exactly these hits; without hits no store is asked, so that such answers hold during an outage */
 export function settle(plan: Plan, taken: Taken): Decision {
-  const { denied, over } = verdictOf(plan.hits, taken.counts);
-  const statuses: Status[] = [];
-  let hitIndex = 0;
-  let at = 0;
-  for (const planned of plan.descriptors) {
-    if (planned === undefined) {
-      statuses.push(NO_LIMIT);
-      continue;
-    }
-    const isCharged = isChargedHit(planned.hit, over[hitIndex] === true, denied);
-    const readings = readingsOf(planned.hit, taken, at, isCharged);
-    statuses.push(statusOf(planned, readings, over[hitIndex] === true));
-    hitIndex += 1;
-    at += 2 * readings.length;
-  }
+  const verdict = verdictOf(plan.hits, taken.found);
+  const denied = plan.refused || verdict.denied;
+  let next = 0;
+  const statuses = plan.descriptors.map((planned): Status => {
+    if (planned === undefined) return NO_LIMIT;
+    if (planned.hit === undefined) return refusedStatus(planned.limit);
+    const outcome = verdict.outcomes[next] as Outcome;
+    const found = taken.found[next] as Found;
+    next += 1;
+    return statusOf(planned, planned.hit, found, outcome, denied);
+  });
   const deciding = decidingOf(statuses, denied);
   return {
     allowed: !denied,
@@ -77,26 +79,41 @@ export function settle(plan: Plan, taken: Taken): Decision {
   };
 }
 
-/** Which hits do not fit, and whether that denies the plan. `counts` as in Taken. */
-export function verdictOf(hits: readonly Hit[], counts: readonly number[]): { denied: boolean; over: boolean[] } {
-  const over: boolean[] = [];
+/** Whether the policy wants a call to fail because of an API key that is disabled, revoked or expired. */
+export function failsFor(plan: Plan, taken: Taken): boolean {
+  let next = 0;
+  return plan.descriptors.some((planned) => {
+    if (planned?.hit === undefined) return false;
+    const { standing } = taken.found[next] as Found;
+    next += 1;
+    return planned.failsInactive && standing === 'inactive';
+  });
+}
+
+export type Outcome = 'fits' | 'over' | 'refused';
+
+/** What becomes of each hit, and whether that denies all of them. */
+export function verdictOf(
+  hits: readonly Hit[],
+  found: readonly Found[],
+): { readonly denied: boolean; readonly outcomes: readonly Outcome[] } {
   let denied = false;
-  let at = 0;
-  for (const hit of hits) {
-    let isHitOver = false;
-    for (const window of hit.windows) {
-      if (isOver(counts[at + 1] as number, hit.need, window.max)) isHitOver = true;
-      at += 2;
-    }
-    over.push(isHitOver);
-    if (isHitOver && hit.enforced) denied = true;
-  }
-  return { denied, over };
+  const outcomes = hits.map((hit, index) => {
+    const outcome = outcomeOf(hit, found[index] as Found);
+    if (outcome !== 'fits' && hit.enforced) denied = true;
+    return outcome;
+  });
+  return { denied, outcomes };
 }
 
 /** Whether a hit changed its counters. */
-export function isChargedHit(hit: Hit, over: boolean, denied: boolean): boolean {
-  return hit.always || !(over || denied);
+export function isChargedHit(hit: Hit, outcome: Outcome, denied: boolean): boolean {
+  return outcome !== 'refused' && (hit.always || !(outcome === 'over' || denied));
+}
+
+/** Whether a status is one of those that deny. */
+export function isDenial({ reason }: Status): boolean {
+  return reason === 'over_limit' || reason === 'cost_exceeds_limit' || reason === 'invalid_api_key';
 }
 
 /** The window with the least left; among equals the one that ends last. After a denial: of those that deny, the one that ends last. */
@@ -111,10 +128,30 @@ export function mostRestrictive(readings: readonly WindowReading[]): WindowReadi
 
 const NO_LIMIT: Status = { reason: 'no_limit', limit: undefined, readings: [], reported: undefined };
 
-function readingsOf(hit: Hit, taken: Taken, from: number, isCharged: boolean): WindowReading[] {
-  return hit.windows.map((window, index) => {
-    const start = taken.counts[from + 2 * index] as number;
-    const before = taken.counts[from + 2 * index + 1] as number;
+function outcomeOf(hit: Hit, { windows, counts }: Found): Outcome {
+  if (windows.length === 0) return 'refused';
+  const isHitOver = windows.some(({ max }, index) => isOver(counts[2 * index + 1] as number, hit.need, max));
+  return isHitOver ? 'over' : 'fits';
+}
+
+function statusOf(planned: PlannedDescriptor, hit: Hit, found: Found, outcome: Outcome, denied: boolean): Status {
+  const { standing, windows } = found;
+  const policyLimit = standing === 'unknown' ? planned.unknownLimit : planned.limit;
+  if (outcome === 'refused') return refusedStatus(policyLimit);
+  const limit = windows === policyLimit.windows ? policyLimit : { ...policyLimit, windows };
+  const readings = readingsOf(hit, found, isChargedHit(hit, outcome, denied));
+  const reason = reasonOf(limit, hit, outcome === 'over');
+  return { reason, limit, readings, reported: mostRestrictive(readings) };
+}
+
+function refusedStatus(limit: Limit): Status {
+  return { reason: limit.shadow ? 'shadowed' : 'invalid_api_key', limit, readings: [], reported: undefined };
+}
+
+function readingsOf(hit: Hit, { windows, counts }: Found, isCharged: boolean): WindowReading[] {
+  return windows.map((window, index) => {
+    const start = counts[2 * index] as number;
+    const before = counts[2 * index + 1] as number;
     const used = isCharged ? charged(before, hit.cost) : before;
     return {
       window,
@@ -125,10 +162,6 @@ function readingsOf(hit: Hit, taken: Taken, from: number, isCharged: boolean): W
   });
 }
 
-function statusOf({ limit, hit }: PlannedDescriptor, readings: readonly WindowReading[], over: boolean): Status {
-  return { reason: reasonOf(limit, hit, over), limit, readings, reported: mostRestrictive(readings) };
-}
-
 function reasonOf(limit: Limit, hit: Hit, over: boolean): Reason {
   if (!over) return 'within_limit';
   if (limit.shadow) return 'shadowed';
@@ -136,12 +169,10 @@ function reasonOf(limit: Limit, hit: Hit, over: boolean): Reason {
   return limit.windows.some((window) => hit.cost > window.max) ? 'cost_exceeds_limit' : 'over_limit';
 }
 
-function isDenial(status: Status): boolean {
-  return status.reason === 'over_limit' || status.reason === 'cost_exceeds_limit';
-}
-
 function decidingOf(statuses: readonly Status[], denied: boolean): Status | undefined {
-  let deciding: Status | undefined;
+  // No other status can be mended by waiting as long as the key is refused.
+  let deciding = statuses.find(({ reason }) => reason === 'invalid_api_key');
+  if (deciding !== undefined) return deciding;
   for (const status of statuses) {
     if (status.reported === undefined || status.limit?.shadow === true) continue;
     if (denied && !isDenial(status)) continue;
@@ -158,10 +189,10 @@ function isTighter(next: WindowReading, best: WindowReading): boolean {
   return next.remaining < best.remaining || (next.remaining === best.remaining && next.endsAt > best.endsAt);
 }
 
-/** A cost that can never pass is worth telling first: waiting does not help. */
+/** What no waiting helps is worth telling first. */
 function overallReason(statuses: readonly Status[], deciding: Status | undefined): Reason {
   const reasons = new Set(statuses.map((status) => status.reason));
-  for (const reason of ['cost_exceeds_limit', 'over_limit', 'shadowed'] as const)
+  for (const reason of ['invalid_api_key', 'cost_exceeds_limit', 'over_limit', 'shadowed'] as const)
     if (reasons.has(reason)) return reason;
   return deciding === undefined && !reasons.has('within_limit') ? 'no_limit' : 'within_limit';
 }

@@ -1,7 +1,8 @@
 /** Compiles a policy as it is written into the tree that requests walk, and refuses what contradicts itself. */
+import type { KeyType } from './api-key.ts';
 import { PolicyError } from './errors.ts';
 import { isUnit, type Limit, parsePer, unitWindow, type Window } from './limit.ts';
-import type { DomainPolicy, HeaderStyle, KeyClass, PolicyNode } from './policy.ts';
+import type { DomainPolicy, HeaderStyle, InactiveKeys, KeyClass, KeyRules, PolicyNode, UnknownKeys } from './policy.ts';
 import { fixedWindow } from './window.ts';
 
 /** A policy file's content: types are right, meaning is not yet checked. Names are those of the file. */
@@ -15,6 +16,8 @@ export interface DescriptorDefinition {
   readonly key: string;
   readonly value?: string | undefined;
   readonly api_keys?: boolean | undefined;
+  readonly unknown_keys?: UnknownKeys | undefined;
+  readonly inactive_keys?: InactiveKeys | undefined;
   readonly rate_limit?: RateLimitDefinition | undefined;
   readonly limits?: readonly WindowDefinition[] | undefined;
   readonly classes?: readonly ClassDefinition[] | undefined;
@@ -37,7 +40,8 @@ export interface WindowDefinition {
 
 export interface ClassDefinition {
   readonly name: string;
-  readonly prefix: string;
+  readonly prefix?: string | undefined;
+  readonly type?: KeyType | undefined;
   readonly limits: readonly WindowDefinition[];
 }
 
@@ -51,11 +55,11 @@ export function compilePolicy(definition: PolicyDefinition): DomainPolicy {
   if (definition.domain === '') throw new PolicyError(['domain'], 'config file cannot have empty domain');
   const descriptors = definition.descriptors ?? [];
   const headerStyle = definition.headers ?? (usesLimits(descriptors) ? 'documented' : 'reference');
-  const children = compileChildren(descriptors, ['descriptors'], [definition.domain]);
+  const children = compileChildren(descriptors, ['descriptors'], { names: [definition.domain], hasKey: false });
   return {
     domain: definition.domain,
     headerStyle,
-    root: { limit: undefined, classes: [], apiKeys: false, children },
+    root: { children },
   };
 }
 
@@ -63,17 +67,24 @@ function usesLimits(descriptors: readonly DescriptorDefinition[]): boolean {
   return descriptors.some((descriptor) => descriptor.limits !== undefined || usesLimits(descriptor.descriptors ?? []));
 }
 
+/** What stands above a node. */
+interface Above {
+  readonly names: readonly string[];
+  /** One of the nodes above has `api_keys`. */
+  readonly hasKey: boolean;
+}
+
 function compileChildren(
   descriptors: readonly DescriptorDefinition[],
   path: Path,
-  names: readonly string[],
+  above: Above,
 ): ReadonlyMap<string, PolicyNode> {
   const children = new Map<string, PolicyNode>();
   descriptors.forEach((descriptor, index) => {
     const at = [...path, index];
     if (descriptor.key === '') throw new PolicyError([...at, 'key'], 'descriptor has empty key');
     const name = hasValue(descriptor) ? `${descriptor.key}_${descriptor.value}` : descriptor.key;
-    const here = [...names, name];
+    const here = [...above.names, name];
     if (name.includes('*')) {
       // Read as text it would match nothing, and what it was to limit would go unlimited.
       throw new PolicyError(
@@ -84,7 +95,7 @@ function compileChildren(
     if (children.has(name)) {
       throw new PolicyError([...at, 'key'], `duplicate descriptor composite key '${here.join('.')}'`);
     }
-    children.set(name, compileNode(descriptor, at, here));
+    children.set(name, compileNode(descriptor, at, { names: here, hasKey: above.hasKey }));
   });
   return children;
 }
@@ -94,13 +105,28 @@ function hasValue({ value }: DescriptorDefinition): boolean {
   return value !== undefined && value !== '';
 }
 
-function compileNode(descriptor: DescriptorDefinition, at: Path, names: readonly string[]): PolicyNode {
+/** @param here the names up to this node, and whether a node before it has `api_keys` */
+function compileNode(descriptor: DescriptorDefinition, at: Path, here: Above): PolicyNode {
   refuseContradictions(descriptor, at);
+  const isKey = descriptor.api_keys ?? false;
+  if (isKey && here.hasKey) {
+    throw new PolicyError([...at, 'api_keys'], 'a descriptor holds one API key at most, and there is one above');
+  }
+  const below = { names: here.names, hasKey: here.hasKey || isKey };
   return {
-    limit: compileLimit(descriptor, at, names),
+    entry: { key: descriptor.key, value: hasValue(descriptor) ? descriptor.value : undefined },
+    limit: compileLimit(descriptor, at, here.names),
+    keys: isKey ? compileKeyRules(descriptor, at, here.names) : undefined,
+    children: compileChildren(descriptor.descriptors ?? [], [...at, 'descriptors'], below),
+  };
+}
+
+function compileKeyRules(descriptor: DescriptorDefinition, at: Path, names: readonly string[]): KeyRules {
+  return {
     classes: compileClasses(descriptor, at, names),
-    apiKeys: descriptor.api_keys ?? false,
-    children: compileChildren(descriptor.descriptors ?? [], [...at, 'descriptors'], names),
+    unknown: descriptor.unknown_keys ?? 'default',
+    // Who revokes a key wants it to end.
+    inactive: descriptor.inactive_keys ?? 'deny',
   };
 }
 
@@ -110,8 +136,11 @@ function refuseContradictions(descriptor: DescriptorDefinition, at: Path): void 
     throw new PolicyError([...at, 'limits'], 'limits and rate_limit exclude each other on one descriptor');
   }
   if (classes && !limits) throw new PolicyError([...at, 'classes'], 'classes replace limits, and there are none here');
-  if (classes && !api_keys)
-    throw new PolicyError([...at, 'classes'], 'classes need api_keys: true on the same descriptor');
+  for (const key of ['classes', 'unknown_keys', 'inactive_keys'] as const) {
+    if (descriptor[key] === undefined || api_keys) continue;
+    const verb = key === 'classes' ? 'need' : 'needs';
+    throw new PolicyError([...at, key], `${key} ${verb} api_keys: true on the same descriptor`);
+  }
   if (overdraft && !limits)
     throw new PolicyError([...at, 'overdraft'], 'overdraft stands beside limits, and there are none here');
   if (api_keys && hasValue(descriptor)) {
@@ -133,9 +162,12 @@ function compileLimit(descriptor: DescriptorDefinition, at: Path, names: readonl
 
 function compileClasses(descriptor: DescriptorDefinition, at: Path, names: readonly string[]): readonly KeyClass[] {
   const seen = new Set<string>();
-  return (descriptor.classes ?? []).map(({ name, prefix, limits }, index) => {
+  return (descriptor.classes ?? []).map(({ name, prefix, type, limits }, index) => {
     const here = [...at, 'classes', index];
     if (prefix === '') throw new PolicyError([...here, 'prefix'], 'an empty prefix would match every key');
+    if ((prefix === undefined) === (type === undefined)) {
+      throw new PolicyError([...here, 'prefix'], 'a class is told by its prefix or by its type, one of them');
+    }
     if (seen.has(name)) throw new PolicyError([...here, 'name'], `two classes are named '${name}'`);
     seen.add(name);
     const limit: Limit = {
@@ -145,7 +177,7 @@ function compileClasses(descriptor: DescriptorDefinition, at: Path, names: reado
       overdraft: descriptor.overdraft ?? false,
       shadow: descriptor.shadow_mode ?? false,
     };
-    return { prefix, limit };
+    return { of: prefix === undefined ? { type: type as KeyType } : { prefix }, limit };
   });
 }
 

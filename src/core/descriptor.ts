@@ -30,6 +30,8 @@ export interface LimitRequest {
   readonly descriptors: readonly Descriptor[];
   /** The cost for every descriptor without its own; 0 means 1. */
   readonly hitsAddend: number;
+  /** Where the request came from, if the door knows; otherwise an entry `remote_address` says it. */
+  readonly callerAddress?: string | undefined;
 }
 
 // Far above what gateways send; beyond, a caller's bug would cost everybody's latency.
@@ -45,6 +47,7 @@ export function checkRequest(request: LimitRequest): void {
   if (request.domain === '') throw new InvalidRequest('domain', 'rate limit domain must not be empty');
   if (!isShortText(request.domain)) checkText('domain', request.domain);
   checkCost('hits_addend', request.hitsAddend);
+  if (request.callerAddress !== undefined) checkText('remote_address', request.callerAddress);
   const { descriptors } = request;
   if (descriptors.length === 0) {
     throw new InvalidRequest('descriptors', 'rate limit descriptor list must not be empty');

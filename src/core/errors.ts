@@ -1,4 +1,4 @@
-/** The reasons for which no decision can be given. A denial is none of them: it is a value. */
+/** The reasons for which no decision can be given, or no change be made. A denial is none of them: it is a value. */
 
 /** The caller's mistake: asking again unchanged fails again. `field` names what is wrong, in the caller's own spelling. */
 export class InvalidRequest extends Error {
@@ -8,6 +8,42 @@ export class InvalidRequest extends Error {
   constructor(field: string, message: string) {
     super(message);
     this.name = 'InvalidRequest';
+    this.field = field;
+  }
+}
+
+/** What was asked for by name is not there: asking again helps only once somebody has made it. */
+export class NotFound extends Error {
+  readonly code = 'NOT_FOUND';
+  readonly field: string;
+
+  constructor(field: string, message: string) {
+    super(message);
+    this.name = 'NotFound';
+    this.field = field;
+  }
+}
+
+/** What is there forbids the change. The caller looks at it, and asks for something else. */
+export class Conflict extends Error {
+  readonly code = 'CONFLICT';
+  readonly field: string;
+
+  constructor(field: string, message: string) {
+    super(message);
+    this.name = 'Conflict';
+    this.field = field;
+  }
+}
+
+/** The caller asked for the change on a condition that no longer holds: reading again, then deciding, helps. */
+export class PreconditionFailed extends Error {
+  readonly code = 'PRECONDITION_FAILED';
+  readonly field: string;
+
+  constructor(field: string, message: string) {
+    super(message);
+    this.name = 'PreconditionFailed';
     this.field = field;
   }
 }
@@ -26,6 +62,16 @@ export class Undecidable extends Error {
     super(message, options);
     this.name = 'Undecidable';
     this.code = code;
+  }
+}
+
+/** An API key that is disabled, revoked or expired, where the policy wants its use to fail. Nothing was charged all or nothing. */
+export class InvalidApiKey extends Error {
+  readonly code = 'INVALID_API_KEY';
+
+  constructor() {
+    super('the API key is not active');
+    this.name = 'InvalidApiKey';
   }
 }
 

@@ -10,7 +10,7 @@ export interface Answer {
   readonly headers: readonly Header[];
   /** JSON, only after a denial; its content type is among the headers. */
   readonly body: string | undefined;
-  /** Seconds until the caller may ask again, at least 1; only after a denial. */
+  /** Seconds until the caller may ask again, at least 1; only after a denial, and if waiting helps. */
   readonly retryAfterSeconds: number | undefined;
 }
 
@@ -22,6 +22,7 @@ const NOTHING: Answer = { headers: [], body: undefined, retryAfterSeconds: undef
  */
 export function answerOf(decision: Decision, style: HeaderStyle): Answer {
   const { deciding, nowSeconds } = decision;
+  if (decision.reason === 'invalid_api_key') return invalidKey(style);
   if (deciding?.reported === undefined) return NOTHING;
   // One number for every field that names the instant: E - floor(now), so that they cannot contradict each other.
   const resetSeconds = deciding.reported.endsAt - nowSeconds;
@@ -64,12 +65,27 @@ function documentedFields(told: readonly Status[], reported: WindowReading, rese
 }
 
 function denialFields(style: HeaderStyle, resetSeconds: number): Header[] {
+  return [['Retry-After', String(resetSeconds)], ...bodyFields(style)];
+}
+
+function bodyFields(style: HeaderStyle): Header[] {
   return [
-    ['Retry-After', String(resetSeconds)],
     ['content-type', style === 'ietf' ? 'application/problem+json' : 'application/json'],
     ['cache-control', 'no-store'], // RFC 6585 §4: a 429 must not be stored by a cache
   ];
 }
+
+/** No limit applies to a key that is none, and no waiting helps. A gateway may still have to send it as a 429. */
+function invalidKey(style: HeaderStyle): Answer {
+  const isTold = style === 'documented' || style === 'ietf';
+  const body =
+    style === 'ietf'
+      ? JSON.stringify({ type: 'about:blank', title: INVALID_KEY, status: 401 })
+      : errorBody('INVALID_API_KEY', `${INVALID_KEY}.`, 401, {});
+  return { headers: isTold ? bodyFields(style) : [], body, retryAfterSeconds: undefined };
+}
+
+const INVALID_KEY = 'The API key is not valid';
 
 /**
  * A window whose max is not below that of a longer one can never bind before it, if the longer one holds it whole:

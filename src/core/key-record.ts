@@ -6,7 +6,7 @@ export const KEY_STATUSES = ['active', 'disabled', 'revoked'] as const;
 export type KeyStatus = (typeof KEY_STATUSES)[number];
 
 export interface KeyRecord {
-  /** `key_` and 16 characters of base64url: the hash of the key's name. */
+  /** See api-key.ts: part of the key, but no secret. */
   readonly id: string;
   readonly name: string;
   readonly type: KeyType;

@@ -1,31 +1,22 @@
 /** The hits that a request would charge. Pure: what was found in the counters is decision.ts's matter. */
-import type { KeyHasher } from './api-key.ts';
+import type { KeyHasher, KeyType } from './api-key.ts';
 import type { Descriptor, LimitRequest } from './descriptor.ts';
-import { type Limit, unitWindow, type Window } from './limit.ts';
-import { type DomainPolicy, match } from './policy.ts';
-import { type StandIn, subjectOf } from './subject.ts';
+import type { Charge, Hit } from './hit.ts';
+import { type Limit, unitWindow } from './limit.ts';
+import { planKey } from './plan-key.ts';
+import { type DomainPolicy, limitAt, match } from './policy.ts';
+import { subjectOf } from './subject.ts';
 import { COST_MAX } from './window.ts';
-
-/** One charge against one subject. */
-export interface Hit {
-  /** Who is counted, see subject.ts. */
-  readonly subject: string;
-  /** Lengths distinct, at least one. */
-  readonly windows: readonly Window[];
-  /** What is charged to every window: 0 reads, a negative cost gives back. */
-  readonly cost: number;
-  /** What must be left in every window for the hit to fit. */
-  readonly need: number;
-  /** Charged even when it does not fit, or when another hit of the plan is denied. */
-  readonly always: boolean;
-  /** Not fitting denies the whole plan. */
-  readonly enforced: boolean;
-}
 
 /** What one descriptor came to. */
 export interface PlannedDescriptor {
   readonly limit: Limit;
-  readonly hit: Hit;
+  /** Applies if an API key turns out to have no record; without an API key, `limit` again. */
+  readonly unknownLimit: Limit;
+  /** Undefined: refused without a look, since no record can be of this key. */
+  readonly hit: Hit | undefined;
+  /** An inactive key is an error, not a denial. */
+  readonly failsInactive: boolean;
 }
 
 export interface Plan {
@@ -33,34 +24,51 @@ export interface Plan {
   readonly descriptors: readonly (PlannedDescriptor | undefined)[];
   /** The hits of `descriptors`, in order. */
   readonly hits: readonly Hit[];
+  /** A descriptor that is refused without a look denies the whole plan. */
+  readonly refused: boolean;
 }
 
 /** @param policy undefined for an unknown domain: nothing is limited there, overrides included */
 export function planOf(request: LimitRequest, policy: DomainPolicy | undefined, hasher: KeyHasher): Plan {
   const descriptors: (PlannedDescriptor | undefined)[] = [];
   const hits: Hit[] = [];
+  let refused = false;
   for (const descriptor of request.descriptors) {
-    const planned = policy === undefined ? undefined : planDescriptor(descriptor, policy, request.hitsAddend, hasher);
+    const planned = policy === undefined ? undefined : planDescriptor(descriptor, policy, request, hasher);
     descriptors.push(planned);
-    if (planned !== undefined) hits.push(planned.hit);
+    if (planned === undefined) continue;
+    if (planned.hit !== undefined) hits.push(planned.hit);
+    else if (!planned.limit.shadow) refused = true;
   }
-  return { descriptors, hits };
+  return { descriptors, hits: refused ? hits.map(withoutCharge) : hits, refused };
+}
+
+/** A plan that is denied already reads the counters of its other hits, so that each status can be told. */
+function withoutCharge(hit: Hit): Hit {
+  return hit.always ? hit : { ...hit, cost: 0 };
 }
 
 function planDescriptor(
   descriptor: Descriptor,
   policy: DomainPolicy,
-  requestHits: number,
+  request: LimitRequest,
   hasher: KeyHasher,
 ): PlannedDescriptor | undefined {
-  const { limit: found, secret } = match(policy, descriptor);
-  const limit = descriptor.override === undefined ? found : overridden(descriptor.override, found);
+  const { node, keyAt, keys } = match(policy, descriptor);
+  const { entries, override } = descriptor;
+  const limitFor = (recordType?: KeyType): Limit | undefined => {
+    const found = node && limitAt(node, entries.at(-1)?.value ?? '', recordType);
+    return override === undefined ? found : overridden(override, found);
+  };
+  const limit = limitFor();
   if (limit === undefined) return undefined;
-  const keyAt = secret.indexOf(true);
-  const key = descriptor.entries[keyAt];
-  const standIn: StandIn | undefined = key && { kind: 'hash', text: hasher.hash(key.value) };
-  const subject = subjectOf(policy.domain, descriptor.entries, keyAt, standIn);
-  return { limit, hit: { subject, windows: limit.windows, ...chargeOf(descriptor, limit, requestHits) } };
+  const charge = chargeOf(descriptor, limit, request.hitsAddend);
+  if (keys === undefined) {
+    const hit = { subject: subjectOf(policy.domain, entries), windows: limit.windows, ...charge };
+    return { limit, unknownLimit: limit, hit, failsInactive: false };
+  }
+  const ownLimits = override === undefined && keyAt === entries.length - 1;
+  return planKey({ policy, descriptor, request, keyAt, keys, limitFor, charge, ownLimits }, limit, hasher);
 }
 
 /** An override keeps the way in which its node counts; without a node it counts as envoyproxy/ratelimit does. */
@@ -74,11 +82,7 @@ function overridden(override: NonNullable<Descriptor['override']>, found: Limit 
   };
 }
 
-function chargeOf(
-  descriptor: Descriptor,
-  limit: Limit,
-  requestHits: number,
-): Pick<Hit, 'cost' | 'need' | 'always' | 'enforced'> {
+function chargeOf(descriptor: Descriptor, limit: Limit, requestHits: number): Charge {
   const cost = descriptor.hitsAddend ?? Math.max(1, requestHits);
   const always = limit.charging === 'each' || limit.overdraft;
   const enforced = !limit.shadow;

@@ -1,22 +1,37 @@
 /** The compiled policy: which limit a descriptor meets. How the limit is written down is definition.ts's matter. */
-import type { Descriptor } from './descriptor.ts';
+import type { KeyType } from './api-key.ts';
+import type { Descriptor, Entry } from './descriptor.ts';
 import type { Limit } from './limit.ts';
 
 export type HeaderStyle = 'documented' | 'ietf' | 'reference' | 'off';
 
-/** A limit that replaces the node's own for API keys with a prefix. */
+/** A limit that replaces the node's own for some API keys. */
 export interface KeyClass {
-  readonly prefix: string;
+  /** Which keys: those that begin so, or those whose record is of this type. */
+  readonly of: { readonly prefix: string } | { readonly type: KeyType };
   readonly limit: Limit;
 }
 
+/** What becomes of keys without a record: the class of their prefix, no pass, or one counter for all from an address. */
+export type UnknownKeys = 'default' | 'deny' | 'share';
+
+/** What becomes of keys that are disabled, revoked or expired: the policy's own numbers, no pass, or an error. */
+export type InactiveKeys = 'default' | 'deny' | 'error';
+
+export interface KeyRules {
+  /** Tried in order. */
+  readonly classes: readonly KeyClass[];
+  readonly unknown: UnknownKeys;
+  readonly inactive: InactiveKeys;
+}
+
 export interface PolicyNode {
+  /** What the policy file says at this node; an undefined value stands for every other value. */
+  readonly entry: { readonly key: string; readonly value: string | undefined };
   /** Absent: the node only leads to others, or lets pass. */
   readonly limit: Limit | undefined;
-  /** Tried in order; empty unless `apiKeys`. */
-  readonly classes: readonly KeyClass[];
-  /** The entry's value at this node is an API key: a secret, counted by its hash. */
-  readonly apiKeys: boolean;
+  /** Present if the entry's value at this node is an API key, a secret. At most one node of a path has it. */
+  readonly keys: KeyRules | undefined;
   /** By `key_value` or, for every other value, by `key`. */
   readonly children: ReadonlyMap<string, PolicyNode>;
 }
@@ -25,7 +40,7 @@ export interface PolicyNode {
 export interface DomainPolicy {
   readonly domain: string;
   readonly headerStyle: HeaderStyle;
-  readonly root: PolicyNode;
+  readonly root: Pick<PolicyNode, 'children'>;
 }
 
 /** All domains that are in force together. */
@@ -33,30 +48,43 @@ export type PolicySet = ReadonlyMap<string, DomainPolicy>;
 
 /** What a walk through the tree found. */
 export interface Match {
-  /** Present only if the last entry met a node with a limit. */
-  readonly limit: Limit | undefined;
-  /** By entry: whether its value is an API key. Shorter than the entries where the walk ended early. */
-  readonly secret: readonly boolean[];
+  /** What the last entry met, if every entry met something. */
+  readonly node: PolicyNode | undefined;
+  /** Which entry's value is an API key, wherever the walk ended; -1 for none. */
+  readonly keyAt: number;
+  /** Of the node that this entry met. */
+  readonly keys: KeyRules | undefined;
 }
 
 /**
  * Walks the entries from left to right: at each level the node `key_value`, else the node `key`, without backtracking.
  * The joined text is envoyproxy/ratelimit's: existing files rely on `key: a_b` meeting the entry (a, b).
  */
-export function match(policy: DomainPolicy, descriptor: Descriptor): Match {
-  const secret: boolean[] = [];
-  let node = policy.root;
-  for (const { key, value } of descriptor.entries) {
-    const next = node.children.get(`${key}_${value}`) ?? node.children.get(key);
-    if (next === undefined) return { limit: undefined, secret };
-    secret.push(next.apiKeys);
-    node = next;
+export function match(policy: DomainPolicy, { entries }: Descriptor): Match {
+  let node: PolicyNode | undefined;
+  let keyAt = -1;
+  let keys: KeyRules | undefined;
+  let { children } = policy.root;
+  for (let index = 0; index < entries.length; index++) {
+    const { key, value } = entries[index] as Entry;
+    node = children.get(`${key}_${value}`) ?? children.get(key);
+    if (node === undefined) return { node, keyAt, keys };
+    if (node.keys !== undefined) {
+      keyAt = index;
+      keys = node.keys;
+    }
+    children = node.children;
   }
-  const last = descriptor.entries.at(-1);
-  return { limit: last === undefined ? undefined : limitFor(node, last.value), secret };
+  return { node, keyAt, keys };
 }
 
-function limitFor(node: PolicyNode, value: string): Limit | undefined {
-  for (const { prefix, limit } of node.classes) if (value.startsWith(prefix)) return limit;
+/**
+ * The limit of a node for the value that met it.
+ * @param recordType the type of the key's record; undefined for a key without one, and for what is no key
+ */
+export function limitAt(node: PolicyNode, value: string, recordType?: KeyType): Limit | undefined {
+  for (const { of, limit } of node.keys?.classes ?? []) {
+    if ('prefix' in of ? value.startsWith(of.prefix) : of.type === recordType) return limit;
+  }
   return node.limit;
 }

@@ -110,11 +110,11 @@ function observations({ domain, policy, counts }: Counted): Observation[] {
 }
 
 function noCounts(): Counts {
-  return { rls: zeros(), check: zeros(), json: zeros() };
+  return { rls: zeros(), check: zeros(), json: zeros(), admin: zeros() };
 }
 
 function zeros(): Record<Result, number> {
-  return { allowed: 0, limited: 0, shadowed: 0, error: 0 };
+  return { allowed: 0, limited: 0, invalid_key: 0, shadowed: 0, error: 0 };
 }
 
 function durations(meter: Meter, name: string, description: string): Histogram {

@@ -1,12 +1,13 @@
 /** What operators are told of a decision: its result, and the limit that it came from. */
 import type { Decision, Reason, Status } from '../core/decision.ts';
 
-export type Result = 'allowed' | 'limited' | 'shadowed' | 'error';
+export type Result = 'allowed' | 'limited' | 'invalid_key' | 'shadowed' | 'error';
 
 const RESULTS: Readonly<Record<Reason, Result>> = {
   within_limit: 'allowed',
   no_limit: 'allowed',
   shadowed: 'shadowed',
+  invalid_api_key: 'invalid_key',
   over_limit: 'limited',
   cost_exceeds_limit: 'limited',
 };

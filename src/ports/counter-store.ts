@@ -1,19 +1,26 @@
 /** Where counts live: the narrowest thing that a decision needs of a database. */
 import type { Taken } from '../core/decision.ts';
-import type { Hit } from '../core/plan.ts';
+import type { Hit, Target } from '../core/hit.ts';
 
 export interface CounterStore {
   /**
    * Charges the hits, all or nothing where they are not `always`, and reads back.
    *
    * Atomic: no other call sees or makes a change between the reading and the charging of one call. Hits take effect in
-   * order: a later hit of the same subject finds the earlier one's charge.
+   * order: a later hit of the same subject finds the earlier one's charge. The record of an API key is read in the same
+   * step: what was written to it before the call rules the call.
    * Settles whenever the store answers; deadlines are store-guard's matter. May throw synchronously.
    * Fails with whatever its driver says; after a failure it is unknown whether the charge was made.
    *
    * @param hits at least one
    */
   take(hits: readonly Hit[]): Promise<Taken>;
+
+  /**
+   * Forgets what was used, in all windows or in those of one length. Each target is atomic for itself.
+   * @param windowSeconds undefined: all
+   */
+  forget(targets: readonly Pick<Target, 'subject' | 'record'>[], windowSeconds?: number): Promise<void>;
 
   /** Settles when the store can take; fails when it cannot. Changes no count. */
   probe(): Promise<void>;

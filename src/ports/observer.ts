@@ -2,7 +2,8 @@
 import type { Decision } from '../core/decision.ts';
 import type { Undecidable } from '../core/errors.ts';
 
-export type Door = 'rls' | 'check' | 'json';
+/** `admin`: the admin API's own limits. */
+export type Door = 'rls' | 'check' | 'json' | 'admin';
 
 export interface DecisionObserver {
   /** Once for every decided request. `domain` is undefined when no policy knows it: callers must not choose labels. */

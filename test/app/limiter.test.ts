@@ -6,7 +6,7 @@ import type { Decision, Taken } from '../../src/core/decision.ts';
 import { compilePolicy } from '../../src/core/definition.ts';
 import type { Descriptor } from '../../src/core/descriptor.ts';
 import { InvalidRequest, Undecidable } from '../../src/core/errors.ts';
-import type { Hit } from '../../src/core/plan.ts';
+import type { Hit } from '../../src/core/hit.ts';
 import type { DomainPolicy } from '../../src/core/policy.ts';
 import type { Door } from '../../src/ports/observer.ts';
 import { hasherForTest } from '../core/build.ts';

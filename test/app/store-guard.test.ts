@@ -4,8 +4,8 @@ import { MemoryStore } from '../../src/adapters/memory/memory-store.ts';
 import { StoreGuard } from '../../src/app/store-guard.ts';
 import type { Taken } from '../../src/core/decision.ts';
 import { Undecidable } from '../../src/core/errors.ts';
+import type { Hit } from '../../src/core/hit.ts';
 import { unitWindow } from '../../src/core/limit.ts';
-import type { Hit } from '../../src/core/plan.ts';
 import type { CounterStore } from '../../src/ports/counter-store.ts';
 import { ManualClock, settled } from '../support/clock.ts';
 
@@ -35,6 +35,10 @@ class MoodyStore implements CounterStore {
   take(hits: readonly Hit[]): Promise<Taken> {
     this.asked += 1;
     return this.#moody(() => this.#store.take(hits));
+  }
+
+  forget(): Promise<void> {
+    return this.#moody(() => this.#store.forget([]));
   }
 
   probe(): Promise<void> {
@@ -90,8 +94,8 @@ function setUp() {
 describe('a store that works', () => {
   test('is passed through', async () => {
     const { guard, calls } = setUp();
-    expect(await guard.take(HITS, undefined)).toMatchObject({ counts: [expect.any(Number), 0] });
-    expect(await guard.take(HITS, 50)).toMatchObject({ counts: [expect.any(Number), 1] });
+    expect(await guard.take(HITS, undefined)).toMatchObject({ found: [{ counts: [expect.any(Number), 0] }] });
+    expect(await guard.take(HITS, 50)).toMatchObject({ found: [{ counts: [expect.any(Number), 1] }] });
     expect(calls).toEqual([undefined, undefined]);
   });
 
@@ -292,7 +296,7 @@ describe('an outage', () => {
     await clock.pass(PROBE_MILLIS + 10);
     expect(guard.closed).toBe(true);
     expect(changes).toEqual([true, false]);
-    await expect(guard.take(HITS, undefined)).resolves.toMatchObject({ counts: [expect.any(Number), 0] });
+    await expect(guard.take(HITS, undefined)).resolves.toMatchObject({ found: [{ counts: [expect.any(Number), 0] }] });
   });
 
   test('in which probes hang is over soon after the store is back: a probe has a deadline, too', async () => {

@@ -1,6 +1,6 @@
 /** The part of the contract about what hits may ask for, alone, beside others, and twice of one subject. */
 import { expect, test } from '@jest/globals';
-import type { Hit } from '../../src/core/plan.ts';
+import type { Hit } from '../../src/core/hit.ts';
 import { COST_MAX } from '../../src/core/window.ts';
 import {
   hit,

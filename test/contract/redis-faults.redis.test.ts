@@ -1,8 +1,9 @@
 /** What happens to a Redis in service: forgotten scripts, stripped expiries, keys that somebody else wrote. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { RedisStore } from '../../src/adapters/redis/redis-store.ts';
-import type { Hit } from '../../src/core/plan.ts';
+import type { Hit } from '../../src/core/hit.ts';
 import { COST_MAX } from '../../src/core/window.ts';
+import { countsOf } from '../core/build.ts';
 import { TestRedis } from '../support/redis.ts';
 import { keyOf, openStore } from './redis-under-test.ts';
 import {
@@ -84,7 +85,7 @@ describe('an expiry', () => {
       const jittery = await openStore(redis, jitter);
       for (const kind of kinds) {
         const subject = someone();
-        const { counts } = await jittery.take([hit(subject, minuteAndDay, kind)]);
+        const counts = countsOf(await jittery.take([hit(subject, minuteAndDay, kind)]));
         const ends = Math.max((counts[0] as number) + 60, (counts[2] as number) + 86_400);
         const before = await redisMillis();
         const left = await millisLeft(subject);
@@ -175,7 +176,7 @@ describe('a key of another type', () => {
 test('a call as large as requests may be is one charge, whatever the number of its windows', async () => {
   const limits = Array.from({ length: 16 }, (_, index) => windowOfSeconds(LENGTHS.a + index, 9));
   const subjects = Array.from({ length: 4_096 }, someone);
-  const { counts } = await store.take(subjects.map((subject) => hit(subject, limits)));
+  const counts = countsOf(await store.take(subjects.map((subject) => hit(subject, limits))));
   expect(counts).toHaveLength(4_096 * 16 * 2);
   expect(await usedBefore(store, look(subjects.at(-1) as string, limits))).toEqual(limits.map(() => 1));
 });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { MemoryStore } from '../../src/adapters/memory/memory-store.ts';
 import type { RedisStore } from '../../src/adapters/redis/redis-store.ts';
-import type { Hit } from '../../src/core/plan.ts';
+import type { Hit } from '../../src/core/hit.ts';
 import { COST_MAX } from '../../src/core/window.ts';
 import { TestRedis } from '../support/redis.ts';
 import { ManualClock } from './manual-clock.ts';

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { connectRedis } from '../../src/adapters/redis/connect.ts';
 import { RedisStore } from '../../src/adapters/redis/redis-store.ts';
+import { activeUntil } from '../../src/core/key-record.ts';
 import { until } from '../support/children.ts';
 import type { TestRedis } from '../support/redis.ts';
 import type { Planted, StoreUnderTest } from './store-under-test.ts';
@@ -56,6 +57,14 @@ export async function redisUnderTest(redis: TestRedis): Promise<StoreUnderTest> 
     store: await openStore(redis),
     async plant(subject, windows) {
       await redis.client.set(keyOf(subject), pack(windows));
+    },
+    async register({ record, credentials: { hash, rotated } }) {
+      const fields: Record<string, string | number> = { hash, until: activeUntil(record) };
+      if (record.rateLimitPerMinute > 0) fields['max:60'] = record.rateLimitPerMinute;
+      if (record.rateLimitPerDay > 0) fields['max:86400'] = record.rateLimitPerDay;
+      if (rotated) Object.assign(fields, { rotated: rotated.hash, rotated_until: rotated.untilSeconds });
+      const key = `${PREFIX}hr:key:{${record.id}}`;
+      await redis.client.multi().del(key).hset(key, fields).exec();
     },
     async held(subjects) {
       const values = await redis.client.mgetBuffer(subjects.map(keyOf));

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { RedisStore } from '../../src/adapters/redis/redis-store.ts';
 import { COST_MAX, fixedWindow, windowStart } from '../../src/core/window.ts';
+import { countsOf } from '../core/build.ts';
 import { TestRedis } from '../support/redis.ts';
 import { keyOf, openStore, pack, unpack } from './redis-under-test.ts';
 import {
@@ -97,7 +98,9 @@ describe('take.lua finds in a stored value what window.ts finds', () => {
     const start = windowStart(await storeSeconds(store), LONG);
     const count = { start: start + off, used: 7 };
     await redis.client.set(keyOf(subject), pack([{ seconds: LONG, ...count }]));
-    const { counts, nowSeconds } = await store.take([hit(subject, [windowOfSeconds(LONG, 9)])]);
+    const taken = await store.take([hit(subject, [windowOfSeconds(LONG, 9)])]);
+    const { nowSeconds } = taken;
+    const counts = countsOf(taken);
     expect(counts).toEqual(stands ? [count.start, 7] : [start, 0]);
     const twin = fixedWindow.current(count, LONG, nowSeconds);
     expect(counts).toEqual([twin.start, twin.used]);
@@ -126,7 +129,9 @@ describe('take.lua finds in a stored value what window.ts finds', () => {
           subject,
           lengths.map((length) => windowOfSeconds(length, 0)),
         );
-        const { counts, nowSeconds } = await store.take([ask]);
+        const taken = await store.take([ask]);
+        const { nowSeconds } = taken;
+        const counts = countsOf(taken);
         const expected = lengths.map((length) => {
           const count = fitting.find((each) => each.seconds === length);
           return fixedWindow.current(count, length, nowSeconds);
@@ -145,7 +150,9 @@ describe('a second on the clock of Redis', () => {
     const seen = new Map<number, number>();
     // Three seconds begin while it runs: enough for two roll-overs to be met by calls on either side.
     while (seen.size < 3) {
-      const { counts, nowSeconds } = await store.take([hit(subject, second)]);
+      const taken = await store.take([hit(subject, second)]);
+      const { nowSeconds } = taken;
+      const counts = countsOf(taken);
       const before = seen.get(nowSeconds) ?? 0;
       expect(counts).toEqual([nowSeconds, before]);
       seen.set(nowSeconds, before + 1);
@@ -159,13 +166,12 @@ describe('a second on the clock of Redis', () => {
     const { nowSeconds: first } = await store.take([hit(subject, second, { cost: 5 })]);
     let found = [first, 5];
     while (found[0] === first) {
-      found = [...(await store.take([look(subject, second)])).counts];
+      found = countsOf(await store.take([look(subject, second)]));
     }
     expect(found[1]).toBe(0);
-    const { counts } = await store.take([
-      hit(subject, second, { cost: -5, need: -COST_MAX, always: true }),
-      look(subject, second),
-    ]);
+    const counts = countsOf(
+      await store.take([hit(subject, second, { cost: -5, need: -COST_MAX, always: true }), look(subject, second)]),
+    );
     expect(counts[3]).toBe(0);
   });
 });

@@ -2,7 +2,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { COST_MAX, windowStart } from '../../src/core/window.ts';
 import type { CounterStore } from '../../src/ports/counter-store.ts';
+import { countsOf } from '../core/build.ts';
+import { describeForgetting } from './forget-contract.ts';
 import { describeHits } from './hits-contract.ts';
+import { describeKeyedHits } from './keyed-hits-contract.ts';
 import {
   hit,
   isDenied,
@@ -30,6 +33,8 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
     describeReply(get);
     describeAllOrNothing(get);
     describeHits(get);
+    describeKeyedHits(get);
+    describeForgetting(get);
     describeAmounts(get);
     describeCrowd(get);
     describeStoredWindows(get);
@@ -49,9 +54,10 @@ function describeReply(get: () => StoreUnderTest): void {
     const { store } = get();
     const [one, two] = [someone(), someone()];
     await store.take([hit(two, windows({ b: 9 }), { cost: 4 })]);
-    const { nowSeconds, counts } = await store.take([hit(one, windows({ c: 9, a: 9 })), hit(two, windows({ b: 9 }))]);
+    const taken = await store.take([hit(one, windows({ c: 9, a: 9 })), hit(two, windows({ b: 9 }))]);
+    const { nowSeconds } = taken;
     const start = (letter: Letter) => windowStart(nowSeconds, LENGTHS[letter]);
-    expect(counts).toEqual([start('c'), 0, start('a'), 0, start('b'), 4]);
+    expect(countsOf(taken)).toEqual([start('c'), 0, start('a'), 0, start('b'), 4]);
     expect(Number.isInteger(nowSeconds)).toBe(true);
   });
 

@@ -1,14 +1,18 @@
 /** What the contract needs of a store besides its port, and hits in the few words that a row has room for. */
 import { verdictOf } from '../../src/core/decision.ts';
+import type { Hit } from '../../src/core/hit.ts';
+import type { StoredKey } from '../../src/core/key-record.ts';
 import type { Window } from '../../src/core/limit.ts';
-import type { Hit } from '../../src/core/plan.ts';
 import { fixedWindow, windowStart } from '../../src/core/window.ts';
 import type { CounterStore } from '../../src/ports/counter-store.ts';
+import { countsOf } from '../core/build.ts';
 
 export interface StoreUnderTest {
   readonly store: CounterStore;
   /** Replaces what is stored of a subject. Starts are multiples of the length. */
   plant(subject: string, windows: readonly Planted[]): Promise<void>;
+  /** Puts the record of an API key where decisions read it, in place of an earlier one of its id. */
+  register(stored: StoredKey): Promise<void>;
   /** Everything that is stored of the subjects, comparable: equal only if nothing changed. */
   held(subjects: readonly string[]): Promise<unknown>;
 }
@@ -49,13 +53,12 @@ export function look(subject: string, limits: readonly Window[] = windows({ a: 0
 
 /** What each window of each hit held when the hit found it. */
 export async function usedBefore(store: CounterStore, ...hits: readonly Hit[]): Promise<number[]> {
-  const { counts } = await store.take(hits);
-  return counts.filter((_, index) => index % 2 === 1);
+  return countsOf(await store.take(hits)).filter((_, index) => index % 2 === 1);
 }
 
 export async function isDenied(store: CounterStore, ...hits: readonly Hit[]): Promise<boolean> {
-  const { counts } = await store.take(hits);
-  return verdictOf(hits, counts).denied;
+  const { found } = await store.take(hits);
+  return verdictOf(hits, found).denied;
 }
 
 export async function storeSeconds(store: CounterStore): Promise<number> {

@@ -1,6 +1,7 @@
 /** The part of the contract about what is stored: windows that end, that come and go with the policy, and clocks that step. */
 import { expect, test } from '@jest/globals';
 import { COST_MAX } from '../../src/core/window.ts';
+import { countsOf } from '../core/build.ts';
 import {
   hit,
   isDenied,
@@ -79,13 +80,15 @@ function describeEnds(get: () => StoreUnderTest): void {
     );
     const letters = Object.keys(used) as Letter[];
     const ask = hit(subject, windows(Object.fromEntries(letters.map((letter) => [letter, 100]))), { cost: 2 });
-    const { counts } = await store.take([ask]);
+    const counts = countsOf(await store.take([ask]));
     const starts = letters.map((letter) => planted(now, letter, 0, letter === 'a' ? startsLater : 0).start);
     const expected = letters.flatMap((letter, index) => [starts[index], used[letter]]);
     expect(counts).toEqual(expected);
     // And the charge went into the very windows that were found.
     const after = await store.take([look(subject, ask.windows)]);
-    expect(after.counts).toEqual(expected.map((number, index) => (index % 2 === 1 ? (number as number) + 2 : number)));
+    expect(countsOf(after)).toEqual(
+      expected.map((number, index) => (index % 2 === 1 ? (number as number) + 2 : number)),
+    );
   });
 
   test('a limit that is exhausted in a window ahead denies until the clock catches up', async () => {

@@ -1,9 +1,10 @@
 /** Core values for tests, as short as a row needs them. */
 
 import type { KeyHasher } from '../../src/core/api-key.ts';
-import type { Taken } from '../../src/core/decision.ts';
+import type { Found, Taken } from '../../src/core/decision.ts';
 import { compilePolicy, type DescriptorDefinition, type PolicyDefinition } from '../../src/core/definition.ts';
 import type { Descriptor, LimitRequest } from '../../src/core/descriptor.ts';
+import type { Hit } from '../../src/core/hit.ts';
 import { parsePer, type Window } from '../../src/core/limit.ts';
 import { type Plan, planOf } from '../../src/core/plan.ts';
 import type { DomainPolicy } from '../../src/core/policy.ts';
@@ -44,7 +45,6 @@ export function request(descriptors: readonly Descriptor[], rest: Partial<LimitR
 export const hasherForTest: KeyHasher = {
   hash: (key) => `hash of ${key}`,
   previousHash: () => undefined,
-  idOf: (name) => `id of ${name}`,
 };
 
 export function plan(policy: DomainPolicy | undefined, ...args: Parameters<typeof request>): Plan {
@@ -57,8 +57,26 @@ export function taken({ hits }: Plan, used: readonly number[], nowSeconds = NOW)
   if (windows.length !== used.length) throw new Error(`${windows.length} windows, but ${used.length} counts`);
   return {
     nowSeconds,
-    counts: windows.flatMap(({ seconds }, index) => [windowStart(nowSeconds, seconds), used[index] as number]),
+    found: foundOf(
+      hits,
+      windows.flatMap(({ seconds }, index) => [windowStart(nowSeconds, seconds), used[index] as number]),
+    ),
   };
+}
+
+/** @param counts start and used of every window of every hit, in order */
+export function foundOf(hits: readonly Hit[], counts: readonly number[]): Found[] {
+  let at = 0;
+  return hits.map(({ windows }) => {
+    const from = at;
+    at += 2 * windows.length;
+    return { standing: undefined, windows, counts: counts.slice(from, at) };
+  });
+}
+
+/** Start and used of every window of every hit, in order. */
+export function countsOf({ found }: Taken): number[] {
+  return found.flatMap(({ counts }) => counts);
 }
 
 /** What `action` throws, so that a test sees more of it than its message. */

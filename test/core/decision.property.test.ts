@@ -4,7 +4,7 @@ import { type Decision, mostRestrictive, settle, type WindowReading } from '../.
 import type { DescriptorDefinition } from '../../src/core/definition.ts';
 import type { Plan } from '../../src/core/plan.ts';
 import { COST_MAX, windowStart } from '../../src/core/window.ts';
-import { NOW, of, plan, policyOf, windowOf } from './build.ts';
+import { foundOf, NOW, of, plan, policyOf, windowOf } from './build.ts';
 
 // Few values, so that ties of all kinds are frequent.
 const few = fc.integer({ min: 0, max: 3 });
@@ -88,7 +88,7 @@ const situation: fc.Arbitrary<Situation> = fc
       windowStart(NOW, seconds) + (lateness[index] as number) * seconds,
       used[index] as number,
     ]);
-    return { planned, counts, decision: settle(planned, { nowSeconds: NOW, counts }) };
+    return { planned, counts, decision: settle(planned, { nowSeconds: NOW, found: foundOf(planned.hits, counts) }) };
   });
 
 function always(expectation: (situation: Situation) => void): void {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Decision, type Status, settle, unlimited } from '../../src/core/decision.ts';
+import { type Decision, type Status, settle } from '../../src/core/decision.ts';
 import type { DescriptorDefinition } from '../../src/core/definition.ts';
 import type { Descriptor } from '../../src/core/descriptor.ts';
-import { DAY_END, MINUTE_END, NOW, of, plan, policyOf, taken } from './build.ts';
+import { DAY_END, foundOf, MINUTE_END, NOW, of, plan, policyOf, taken } from './build.ts';
 
 const per = (requests: number, length: string) => ({ requests, per: length });
 const policy = policyOf([
@@ -141,7 +141,7 @@ describe('a decision', () => {
 
   test('follows the window that the store found, where it starts later than the clock says', () => {
     const planned = plan(policy, [of({ minute: 'k' })]);
-    const decision = settle(planned, { nowSeconds: NOW, counts: [MINUTE_END, 5] });
+    const decision = settle(planned, { nowSeconds: NOW, found: foundOf(planned.hits, [MINUTE_END, 5]) });
     expect(decision).toMatchObject({
       allowed: false,
       deciding: { reported: { endsAt: MINUTE_END + 60, remaining: 0 } },
@@ -165,8 +165,7 @@ describe('a decision', () => {
       statuses: [nothing, nothing],
       deciding: undefined,
     };
-    expect(unlimited(planned, NOW)).toEqual(expected);
-    expect(settle(planned, { nowSeconds: NOW, counts: [] })).toEqual(expected);
+    expect(settle(planned, { nowSeconds: NOW, found: [] })).toEqual(expected);
   });
 
   test('is the same with a shadow limit beside it as without, for whom is told', () => {

@@ -68,6 +68,45 @@ const refused: readonly Row[] = [
     message: 'classes need api_keys: true on the same descriptor',
   },
   {
+    title: 'unknown_keys without api_keys',
+    descriptors: [{ key: 'a', limits: [minute], unknown_keys: 'deny' }],
+    path: ['descriptors', 0, 'unknown_keys'],
+    message: 'unknown_keys needs api_keys: true on the same descriptor',
+  },
+  {
+    title: 'inactive_keys without api_keys',
+    descriptors: [{ key: 'a', limits: [minute], inactive_keys: 'deny' }],
+    path: ['descriptors', 0, 'inactive_keys'],
+    message: 'inactive_keys needs api_keys: true on the same descriptor',
+  },
+  {
+    title: 'a class without prefix and type',
+    descriptors: [{ key: 'a', api_keys: true, limits: [minute], classes: [{ name: 'c', limits: [minute] }] }],
+    path: ['descriptors', 0, 'classes', 0, 'prefix'],
+    message: 'a class is told by its prefix or by its type, one of them',
+  },
+  {
+    title: 'a class with prefix and type',
+    descriptors: [
+      {
+        key: 'a',
+        api_keys: true,
+        limits: [minute],
+        classes: [{ name: 'c', prefix: 'c_', type: 'secret', limits: [minute] }],
+      },
+    ],
+    path: ['descriptors', 0, 'classes', 0, 'prefix'],
+    message: 'a class is told by its prefix or by its type, one of them',
+  },
+  {
+    title: 'api_keys below api_keys',
+    descriptors: [
+      { key: 'a', api_keys: true, descriptors: [{ key: 'p', descriptors: [{ key: 'b', api_keys: true }] }] },
+    ],
+    path: ['descriptors', 0, 'descriptors', 0, 'descriptors', 0, 'api_keys'],
+    message: 'a descriptor holds one API key at most, and there is one above',
+  },
+  {
     title: 'overdraft without limits',
     descriptors: [{ key: 'a', overdraft: true }],
     path: ['descriptors', 0, 'overdraft'],
@@ -214,9 +253,12 @@ describe('a compiled limit', () => {
     const descriptor = { ...(node as DescriptorDefinition), overdraft: true, shadow_mode: true };
     const policy = policyOf([{ key: 'p', descriptors: [descriptor] }]);
     expect(policy.root.children.get('p')?.children.get('a')).toMatchObject({
-      apiKeys: true,
       limit: { policy: 'p.a', overdraft: true, shadow: true },
-      classes: [{ prefix: 'cpk_', limit: { policy: 'p.a.publishable', overdraft: true, shadow: true } }],
+      keys: {
+        classes: [{ of: { prefix: 'cpk_' }, limit: { policy: 'p.a.publishable', overdraft: true, shadow: true } }],
+        unknown: 'default',
+        inactive: 'deny',
+      },
     });
   });
 

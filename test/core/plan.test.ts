@@ -155,7 +155,7 @@ describe('a plan', () => {
 
   test('of an unknown domain charges nothing, though a descriptor brings its own limit', () => {
     const asked = [of({ own: '1' }), of({ own: '1' }, { override: { requestsPerUnit: 1, unit: 'hour' } })];
-    expect(plan(undefined, asked)).toEqual({ descriptors: [undefined, undefined], hits: [] });
+    expect(plan(undefined, asked)).toEqual({ descriptors: [undefined, undefined], hits: [], refused: false });
   });
 
   test('names one subject for one caller and another for every other', () => {

@@ -1,10 +1,18 @@
 import { describe, expect, test } from '@jest/globals';
 import type { DescriptorDefinition } from '../../src/core/definition.ts';
-import { match } from '../../src/core/policy.ts';
+import type { Descriptor } from '../../src/core/descriptor.ts';
+import type { Limit } from '../../src/core/limit.ts';
+import { type DomainPolicy, limitAt, match } from '../../src/core/policy.ts';
 import { of, policyOf } from './build.ts';
 
 /** A limit that tells by its max which node it stands on. */
 const limits = (max: number) => ({ limits: [{ requests: max, per: 'hour' }] });
+
+/** The limit that the last entry meets. */
+function met(from: DomainPolicy, asked: Descriptor): Limit | undefined {
+  const { node } = match(from, asked);
+  return node && limitAt(node, asked.entries.at(-1)?.value ?? '');
+}
 
 const policy = policyOf([
   { key: 'default', ...limits(1) },
@@ -55,7 +63,7 @@ describe('a descriptor meets', () => {
     { title: 'nothing by a name that every object inherits', entries: { constructor: 'x' }, max: undefined },
     { title: 'nothing by the order of its entries reversed', entries: { next: 'v', leads: 'x' }, max: undefined },
   ])('$title', ({ entries, max }) => {
-    expect(match(policy, of(entries)).limit?.windows[0]?.max).toBe(max);
+    expect(met(policy, of(entries))?.windows[0]?.max).toBe(max);
   });
 });
 
@@ -83,19 +91,18 @@ describe('an API key', () => {
     { title: 'is told by its prefix, not by what it contains', value: 'csk_cpk_', max: 10 },
     { title: 'is told by its prefix with the same case', value: 'CPK_1', max: 10 },
   ])('$title', ({ value, max }) => {
-    const found = match(keys, of({ route: 'r', api_key: value }));
-    expect(found.limit?.windows[0]?.max).toBe(max);
-    expect(found.secret).toEqual([false, true]);
+    const asked = of({ route: 'r', api_key: value });
+    expect(met(keys, asked)?.windows[0]?.max).toBe(max);
+    expect(match(keys, asked).keyAt).toBe(1);
   });
 
   test('is a secret where the walk goes on or ends early, too', () => {
-    expect(match(keys, of({ route: 'r', api_key: 'csk_1', path: '/' }))).toMatchObject({
-      limit: { windows: [{ max: 14 }] },
-      secret: [false, true, false],
-    });
-    expect(match(keys, of({ route: 'r', api_key: 'csk_1', unknown: '/' }))).toEqual({
-      limit: undefined,
-      secret: [false, true],
+    const further = of({ route: 'r', api_key: 'csk_1', path: '/' });
+    expect(met(keys, further)?.windows[0]?.max).toBe(14);
+    expect(match(keys, further).keyAt).toBe(1);
+    expect(match(keys, of({ route: 'r', api_key: 'csk_1', unknown: '/' }))).toMatchObject({
+      node: undefined,
+      keyAt: 1,
     });
   });
 });
@@ -112,7 +119,7 @@ test('matching takes as long among 100,000 rules as among a few', () => {
     return get(name);
   };
   const root = { ...large.root, children };
-  expect(match({ ...large, root }, of({ k: '99999' })).limit).toBeDefined();
-  expect(match({ ...large, root }, of({ k: 'none' })).limit).toBeUndefined();
+  expect(match({ ...large, root }, of({ k: '99999' })).node).toBeDefined();
+  expect(match({ ...large, root }, of({ k: 'none' })).node).toBeUndefined();
   expect(asked).toBe(3);
 });

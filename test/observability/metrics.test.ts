@@ -39,7 +39,7 @@ test('a request that could not be decided is counted as error, of no policy', as
   expect(samplesOf(await scrape(), DECISIONS)).toEqual([{ name: DECISIONS, labels, value: 1 }]);
 });
 
-test.each<Door>(['rls', 'check', 'json'])('the door %s is a label', async (door) => {
+test.each<Door>(['rls', 'check', 'json', 'admin'])('the door %s is a label', async (door) => {
   telemetry.metrics.decided(door, 'shop', decisionOf('within_limit', 'api_key'), 1);
   telemetry.metrics.decided(door, 'shop', decisionOf('within_limit', 'api_key'), 1);
   expect(sampleValue(await scrape(), DECISIONS, { door })).toBe(2);

@@ -1,8 +1,8 @@
 /** /openapi.json and /docs: a document that is true, and a page that needs nobody else to show it. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { z } from 'zod';
 import { type HttpAnswer, http1, postJson } from '../support/clients-http.ts';
 import { type InProcess, startInProcess } from '../support/in-process.ts';
+import { type Json, OpenApi } from '../support/openapi.ts';
 
 const POLICY = `
 domain: doors
@@ -16,14 +16,14 @@ descriptors:
       - { requests: 0, per: year }
 `;
 
-type Json = { readonly [name: string]: Json };
-
 let server: InProcess;
+let api: OpenApi;
 let document: Json;
 
 beforeAll(async () => {
   server = await startInProcess([POLICY]);
-  document = JSON.parse((await http1(`${server.http}/openapi.json`)).text);
+  api = await OpenApi.of(server.http);
+  document = api.document;
 });
 
 afterAll(() => server.stop());
@@ -37,28 +37,6 @@ function objects(json: unknown, path: readonly string[] = []): [readonly string[
   if (typeof json !== 'object' || json === null) return [];
   const here = Array.isArray(json) ? [] : [[path, json] as [readonly string[], Record<string, unknown>]];
   return [...here, ...Object.entries(json).flatMap(([name, value]) => objects(value, [...path, name]))];
-}
-
-/** What a `$ref` of this document points to. */
-function resolve(ref: string): unknown {
-  return ref
-    .slice(2)
-    .split('/')
-    .reduce<unknown>((json, step) => (json as Record<string, unknown> | undefined)?.[step], document);
-}
-
-/** The same schema without references. */
-function inline(json: unknown): unknown {
-  if (typeof json !== 'object' || json === null) return json;
-  if (Array.isArray(json)) return json.map(inline);
-  if ('$ref' in json) return inline(resolve(String(json.$ref)));
-  return Object.fromEntries(Object.entries(json).map(([name, value]) => [name, inline(value)]));
-}
-
-function schemaFor(method: string, path: string, status: number): z.ZodType {
-  const responses = document.paths?.[path]?.[method]?.responses;
-  const response = responses?.[String(status)] ?? responses?.[`${String(status)[0]}XX`];
-  return z.fromJSONSchema(inline(response?.content?.['application/json']?.schema) as z.core.JSONSchema.JSONSchema);
 }
 
 describe('/openapi.json', () => {
@@ -94,7 +72,7 @@ describe('/openapi.json', () => {
 
   test('refers only to what it contains', () => {
     const refs = objects(document).flatMap(([, json]) => ('$ref' in json ? [String(json.$ref)] : []));
-    expect(refs.filter((ref) => !ref.startsWith('#/') || resolve(ref) === undefined)).toEqual([]);
+    expect(refs.filter((ref) => !ref.startsWith('#/') || api.resolve(ref) === undefined)).toEqual([]);
   });
 
   test('requires only properties that it describes', () => {
@@ -127,12 +105,14 @@ describe('an answer matches its schema:', () => {
   ])('%s', async (_what, status, ask) => {
     const answer = await ask();
     expect(answer.status).toBe(status);
-    expect(schemaFor('post', '/v1/check', status).safeParse(JSON.parse(answer.text))).toMatchObject({ success: true });
+    expect(api.responseSchema('post', '/v1/check', status).safeParse(JSON.parse(answer.text))).toMatchObject({
+      success: true,
+    });
   });
 
   test('ready', async () => {
     const { text } = await http1(`${server.http}/readyz`);
-    expect(schemaFor('get', '/readyz', 200).safeParse(JSON.parse(text))).toMatchObject({ success: true });
+    expect(api.responseSchema('get', '/readyz', 200).safeParse(JSON.parse(text))).toMatchObject({ success: true });
   });
 
   test('unavailable and not ready', async () => {
@@ -141,8 +121,12 @@ describe('an answer matches its schema:', () => {
     const ready = await http1(`${out.http}/readyz`);
     await out.stop();
     expect([check.status, ready.status]).toEqual([503, 503]);
-    expect(schemaFor('post', '/v1/check', 503).safeParse(JSON.parse(check.text))).toMatchObject({ success: true });
-    expect(schemaFor('get', '/readyz', 503).safeParse(JSON.parse(ready.text))).toMatchObject({ success: true });
+    expect(api.responseSchema('post', '/v1/check', 503).safeParse(JSON.parse(check.text))).toMatchObject({
+      success: true,
+    });
+    expect(api.responseSchema('get', '/readyz', 503).safeParse(JSON.parse(ready.text))).toMatchObject({
+      success: true,
+    });
   });
 });
 
@@ -166,7 +150,7 @@ describe('a request is valid by the document and by the server alike:', () => {
     [{ domain: 'x', api_key: 'k' }],
   ])('%j', async (body) => {
     const schema = document.paths?.['/v1/check']?.post?.requestBody?.content?.['application/json']?.schema;
-    const isValid = z.fromJSONSchema(inline(schema) as z.core.JSONSchema.JSONSchema).safeParse(body).success;
+    const isValid = api.schemaOf(schema).safeParse(body).success;
     const { status } = await postJson(`${server.http}/v1/check`, body);
     expect(status).toBe(isValid ? 200 : 400);
   });

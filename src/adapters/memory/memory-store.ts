@@ -1,6 +1,7 @@
 /** Counters in this process's memory: exact for one process, gone with it. Bounded, and empties itself. */
-import { isChargedHit, type Taken, verdictOf } from '../../core/decision.ts';
-import type { Hit } from '../../core/plan.ts';
+import { type Found, isChargedHit, type Outcome, type Taken, verdictOf } from '../../core/decision.ts';
+import { type Hit, type ResolvedHit, resolveHit, type Target } from '../../core/hit.ts';
+import type { StoredKey } from '../../core/key-record.ts';
 import { charged, isOver, type WindowCount } from '../../core/window.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { CounterStore } from '../../ports/counter-store.ts';
@@ -18,6 +19,8 @@ export interface MemoryStoreOptions {
   readonly clock: Pick<Clock, 'nowMillis'>;
   /** Beyond it, the subject that was charged longest ago is forgotten, and so begins anew. */
   readonly subjectsMax: number;
+  /** Where the records of API keys are. */
+  readonly keys?: { stored(id: string): StoredKey | undefined } | undefined;
 }
 
 // Two looks per charge: at most one new subject per hit, so ended ones leave faster than new ones come.
@@ -26,14 +29,16 @@ const SWEPT_PER_HIT = 2;
 export class MemoryStore implements CounterStore {
   readonly #clock: Pick<Clock, 'nowMillis'>;
   readonly #subjectsMax: number;
+  readonly #keys: MemoryStoreOptions['keys'];
   /** In the order of their last charge. */
   readonly #subjects = new Map<string, Subject>();
   #sweep = this.#subjects.entries();
   #evicted = 0;
 
-  constructor({ clock, subjectsMax }: MemoryStoreOptions) {
+  constructor({ clock, subjectsMax, keys }: MemoryStoreOptions) {
     this.#clock = clock;
     this.#subjectsMax = subjectsMax;
+    this.#keys = keys;
   }
 
   /** How many subjects are held. */
@@ -48,12 +53,23 @@ export class MemoryStore implements CounterStore {
 
   take(hits: readonly Hit[]): Promise<Taken> {
     const nowSeconds = Math.floor(this.#clock.nowMillis() / 1_000);
-    const counts = this.#read(hits, nowSeconds);
-    const { denied, over } = verdictOf(hits, counts);
+    const resolved = hits.map((hit) => resolveHit(hit, hit.key && this.#recordOf(hit), nowSeconds));
+    const found = this.#read(hits, resolved, nowSeconds);
+    const { denied, outcomes } = verdictOf(hits, found);
     hits.forEach((hit, index) => {
-      if (hit.cost !== 0 && isChargedHit(hit, over[index] === true, denied)) this.#charge(hit, nowSeconds);
+      const target = resolved[index]?.target;
+      const isCharged = target && hit.cost !== 0 && isChargedHit(hit, outcomes[index] as Outcome, denied);
+      if (isCharged) this.#charge(target, hit.cost, nowSeconds);
     });
-    return Promise.resolve({ nowSeconds, counts });
+    return Promise.resolve({ nowSeconds, found });
+  }
+
+  forget(targets: readonly Pick<Target, 'subject'>[], windowSeconds?: number): Promise<void> {
+    for (const { subject } of targets) {
+      if (windowSeconds === undefined) this.#subjects.delete(subject);
+      else this.#subjects.get(subject)?.counts.delete(windowSeconds);
+    }
+    return Promise.resolve();
   }
 
   probe(): Promise<void> {
@@ -65,35 +81,39 @@ export class MemoryStore implements CounterStore {
     return Promise.resolve();
   }
 
-  /** Start and used of every window of every hit, as each hit finds them. */
-  #read(hits: readonly Hit[], nowSeconds: number): number[] {
-    const found: number[] = [];
-    const earlier = hits.length > 1 ? new Earlier() : undefined;
-    for (const hit of hits) {
-      const subject = this.#subjects.get(hit.subject);
-      let fits = true;
-      const from = found.length;
-      for (const { seconds, algorithm, max } of hit.windows) {
-        const stored = earlier?.get(hit.subject, seconds) ?? subject?.counts.get(seconds);
-        const { start, used } = algorithm.current(stored, seconds, nowSeconds);
-        found.push(start, used);
-        if (isOver(used, hit.need, max)) fits = false;
-      }
-      if (fits || hit.always) earlier?.set(hit, found, from);
-    }
-    return found;
+  #recordOf({ record }: Hit): StoredKey | undefined {
+    return record === undefined ? undefined : this.#keys?.stored(record);
   }
 
-  #charge(hit: Hit, nowSeconds: number): void {
-    const subject = this.#subjects.get(hit.subject) ?? { counts: new Map(), endsAt: 0 };
-    for (const { seconds, algorithm } of hit.windows) {
+  /** What each hit finds, those before it taken into account. */
+  #read(hits: readonly Hit[], resolved: readonly ResolvedHit[], nowSeconds: number): Found[] {
+    const earlier = hits.length > 1 ? new Earlier() : undefined;
+    return hits.map((hit, index) => {
+      const { standing, target } = resolved[index] as ResolvedHit;
+      if (target === undefined) return { standing, windows: [], counts: [] };
+      const counts: number[] = [];
+      let fits = true;
+      for (const { seconds, algorithm, max } of target.windows) {
+        const stored = earlier?.get(target.subject, seconds) ?? this.#subjects.get(target.subject)?.counts.get(seconds);
+        const { start, used } = algorithm.current(stored, seconds, nowSeconds);
+        counts.push(start, used);
+        if (isOver(used, hit.need, max)) fits = false;
+      }
+      if (fits || hit.always) earlier?.set(target, hit.cost, counts);
+      return { standing, windows: target.windows, counts };
+    });
+  }
+
+  #charge(target: Target, cost: number, nowSeconds: number): void {
+    const subject = this.#subjects.get(target.subject) ?? { counts: new Map(), endsAt: 0 };
+    for (const { seconds, algorithm } of target.windows) {
       const { start, used } = algorithm.current(subject.counts.get(seconds), seconds, nowSeconds);
-      const count = { start, used: charged(used, hit.cost) };
+      const count = { start, used: charged(used, cost) };
       subject.counts.set(seconds, count);
       subject.endsAt = Math.max(subject.endsAt, algorithm.end(count, seconds));
     }
-    this.#subjects.delete(hit.subject);
-    this.#subjects.set(hit.subject, subject);
+    this.#subjects.delete(target.subject);
+    this.#subjects.set(target.subject, subject);
     this.#makeRoom(nowSeconds);
   }
 
@@ -124,12 +144,12 @@ class Earlier {
     return this.#counts.get(subject)?.get(seconds);
   }
 
-  set(hit: Hit, found: readonly number[], from: number): void {
-    const counts = this.#counts.get(hit.subject) ?? new Map<number, WindowCount>();
-    hit.windows.forEach(({ seconds }, index) => {
-      const start = found[from + 2 * index] as number;
-      counts.set(seconds, { start, used: charged(found[from + 2 * index + 1] as number, hit.cost) });
+  set({ subject, windows }: Target, cost: number, found: readonly number[]): void {
+    const counts = this.#counts.get(subject) ?? new Map<number, WindowCount>();
+    windows.forEach(({ seconds }, index) => {
+      const start = found[2 * index] as number;
+      counts.set(seconds, { start, used: charged(found[2 * index + 1] as number, cost) });
     });
-    this.#counts.set(hit.subject, counts);
+    this.#counts.set(subject, counts);
   }
 }

@@ -11,17 +11,12 @@ export interface HashSecrets {
   readonly previousSecret: string | undefined;
 }
 
-// 96 bits: a billion records collide with a probability of 10^-11, and a collision is refused when the key is made.
-const ID_CHARACTERS = 16;
-
 /** Hashes are equal on all replicas with the same secrets. */
 export function keyHasher({ secret, previousSecret }: HashSecrets): KeyHasher {
   const previous = secret === undefined ? undefined : hashWith(previousSecret);
   return {
     hash: hashWith(secret),
     previousHash: (key) => previous?.(key),
-    // Without the secret, so that a record keeps its id when the secret changes: a name is no secret.
-    idOf: (name) => `key_${hash('sha256', name, 'base64url').slice(0, ID_CHARACTERS)}`,
   };
 }
 

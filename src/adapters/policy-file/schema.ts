@@ -34,7 +34,8 @@ const rateLimit = z
 
 const keyClass = z.strictObject({
   name: z.string().min(1).max(64),
-  prefix: z.string().describe('The first class whose prefix begins the key applies.'),
+  prefix: z.string().optional().describe('Keys that begin so; the first class that fits applies.'),
+  type: z.enum(['secret', 'publishable']).optional().describe('In place of prefix: keys whose record is of this type.'),
   limits: windows,
 });
 
@@ -48,8 +49,16 @@ const descriptor: z.ZodType<DescriptorDefinition> = z.strictObject(
       .optional()
       .describe('The entry’s value; without it the rule holds for every other value.'),
     api_keys: z.boolean().optional().describe('The value is an API key: a secret, hashed on arrival.'),
+    unknown_keys: z
+      .enum(['default', 'deny', 'share'])
+      .optional()
+      .describe('Keys without a record: limited by the class of their prefix, denied, or counted as one per address.'),
+    inactive_keys: z
+      .enum(['default', 'deny', 'error'])
+      .optional()
+      .describe('Keys that are disabled, revoked or expired: limited by the class, denied (the default), or an error.'),
     limits: windows.optional(),
-    classes: z.array(keyClass).max(64).optional().describe('Limits that replace `limits` for keys with a prefix.'),
+    classes: z.array(keyClass).max(64).optional().describe('Limits that replace `limits` for keys of a kind.'),
     rate_limit: rateLimit.optional(),
     overdraft: z.boolean().optional().describe('Charges are recorded in full even where they exceed.'),
     shadow_mode: z.boolean().optional().describe('Counted and reported, never enforced.'),

@@ -2,18 +2,12 @@
 import { hash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Taken } from '../../core/decision.ts';
-import type { Hit } from '../../core/plan.ts';
+import type { Hit, Target } from '../../core/hit.ts';
 import type { CounterStore } from '../../ports/counter-store.ts';
-import { oneWritePerTurn } from './connect.ts';
+import { recordKey } from './record-key.ts';
+import { readSource, type Script, Scripts, scriptOf } from './scripts.ts';
+import { argumentsOf, readReply } from './take-call.ts';
 import { generalScript, straightScript } from './unroll.ts';
-
-interface Script {
-  readonly source: string;
-  /** How often the source was sent. */
-  sent: number;
-  /** How EVALSHA addresses it; nothing here depends on SHA-1 being collision-proof. */
-  readonly sha: string;
-}
 
 /** How long the trace of a probe stays. */
 const PROBE_MILLIS = 1_000;
@@ -28,25 +22,32 @@ export interface RedisStoreOptions {
 
 export class RedisStore implements CounterStore {
   readonly #redis: Redis;
-  /** Called before every script call. */
-  readonly #joinTurn: () => void;
+  readonly #scripts: Scripts;
   readonly #general = scriptOf(generalScript);
+  readonly #forget = scriptOf(readSource('forget.lua'));
   readonly #prefix: string;
   readonly #jitter: string;
-  /** By the lengths of the windows: as many as policies and units have combinations. */
+  /** By the lengths of the windows, and whether there is an API key: as many as policies and units have combinations. */
   readonly #straight = new Map<string, Script>();
 
   constructor({ redis, keyPrefix, expirationJitterMaxSeconds }: RedisStoreOptions) {
     this.#redis = redis;
-    this.#joinTurn = oneWritePerTurn(redis);
+    this.#scripts = new Scripts(redis);
     this.#prefix = `${keyPrefix}hr:`;
     this.#jitter = String(expirationJitterMaxSeconds);
   }
 
   async take(hits: readonly Hit[]): Promise<Taken> {
-    const reply = await this.#run(this.#scriptFor(hits), this.#arguments(hits), hits.length);
-    const [nowSeconds, ...counts] = reply.map(Number);
-    return { nowSeconds: nowSeconds as number, counts };
+    const keys = hits.flatMap((hit) => this.#keysOf(hit));
+    const args = [...keys, this.#jitter, ...hits.flatMap(argumentsOf)];
+    const reply = await this.#scripts.run(this.#scriptFor(hits), args, keys.length);
+    return readReply(hits, (reply as string[]).map(Number));
+  }
+
+  async forget(targets: readonly Pick<Target, 'subject' | 'record'>[], windowSeconds?: number): Promise<void> {
+    const keys = targets.map((target) => this.#counterOf(target));
+    if (windowSeconds === undefined) await Promise.all(keys.map((key) => this.#redis.del(key)));
+    else await Promise.all(keys.map((key) => this.#scripts.run(this.#forget, [key, String(windowSeconds)], 1)));
   }
 
   /** A write, since a server that is full, or a replica, answers a PING, too. */
@@ -59,49 +60,31 @@ export class RedisStore implements CounterStore {
     return Promise.resolve();
   }
 
-  /**
-   * A script that Redis has forgotten was not run, so asking again charges once. Its source is sent by the first call
-   * that learns of it; the others stand behind that one on the same connection, and ask by its name once more.
-   */
-  async #run(script: Script, args: readonly string[], keys: number, mayAskAgain = true): Promise<string[]> {
-    const sentBefore = script.sent;
-    this.#joinTurn();
-    try {
-      return (await this.#redis.call('EVALSHA', [script.sha, keys, ...args])) as string[];
-    } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      if (mayAskAgain && script.sent !== sentBefore) return this.#run(script, args, keys, false);
-      script.sent += 1;
-      this.#joinTurn();
-      return (await this.#redis.call('EVAL', [script.source, keys, ...args])) as string[];
-    }
-  }
-
   #scriptFor(hits: readonly Hit[]): Script {
     const [hit] = hits;
     if (hit === undefined || hits.length > 1 || hit.always || hit.cost < 0) return this.#general;
     const lengths = hit.windows.map(({ seconds }) => seconds);
-    let script = this.#straight.get(lengths.join());
+    const keyed = hit.key !== undefined;
+    const shape = `${keyed ? 'key ' : ''}${lengths.join()}`;
+    let script = this.#straight.get(shape);
     if (script === undefined) {
-      script = scriptOf(straightScript(lengths));
-      this.#straight.set(lengths.join(), script);
+      script = scriptOf(straightScript(lengths, keyed));
+      this.#straight.set(shape, script);
     }
     return script;
   }
 
-  #arguments(hits: readonly Hit[]): string[] {
-    const args = hits.map((hit) => this.#prefix + keyOf(hit.subject));
-    args.push(this.#jitter);
-    for (const { always, enforced, cost, need, windows } of hits) {
-      args.push(always ? '1' : '0', enforced ? '1' : '0', String(cost), String(need), String(windows.length));
-      for (const { seconds, max } of windows) args.push(String(seconds), String(max));
-    }
-    return args;
+  #keysOf(hit: Hit): string[] {
+    const counter = this.#counterOf(hit);
+    if (hit.key === undefined) return [counter];
+    const record = recordKey(this.#prefix, hit.record as string);
+    return hit.key.unknown === undefined ? [counter, record] : [counter, record, this.#counterOf(hit.key.unknown)];
   }
-}
 
-function scriptOf(source: string): Script {
-  return { source, sent: 0, sha: hash('sha1', source) };
+  /** Beside its record by Redis Cluster's hash tag, if there is one. */
+  #counterOf({ subject, record }: Pick<Target, 'subject' | 'record'>): string {
+    return `${this.#prefix}${record === undefined ? '' : `{${record}}:`}${keyOf(subject)}`;
+  }
 }
 
 /** 43 characters whatever the subject: short keys, and no value of a descriptor in clear, secret or not. */

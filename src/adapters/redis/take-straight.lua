@@ -1,11 +1,14 @@
--- The straight path of take.lua: one hit, charged all or nothing, whose windows are exactly those that its key holds.
+-- The straight path of take.lua: one hit, charged all or nothing, whose windows are exactly those that its key holds, and
+-- whose API key, if it has one, is active and hashed with the current secret.
 -- It stands in front of take.lua's general path, and leaves to that whatever it does not expect.
 --
 -- unroll.ts writes this out for given windows: a line that names W is repeated for every window, W being its number from 1;
--- LIST(…) is repeated within its line. SECONDS_W is a window's length, FORMAT the whole value's, BYTES the value's size.
+-- LIST(…) is repeated within its line. SECONDS_W is a window's length, FORMAT the whole value's, BYTES the value's size,
+-- MAX_AT + 2 * W the argument with its max. Lines behind `--key:` are for a hit with an API key, those behind `--plain:` for others.
 
 local value = redis.call('GET', KEYS[1])
 local cost, need = tonumber(ARGV[4]), tonumber(ARGV[5])
+local max_W = tonumber(ARGV[MAX_AT + 2 * W])
 local start_W, used_W = now - now % SECONDS_W, 0
 local expected = not value
 if value and #value == BYTES then
@@ -15,14 +18,18 @@ if value and #value == BYTES then
   -- A start later than now's means that the clock stepped back: the count stands.
   if stored_W >= start_W then start_W, used_W = stored_W, count_W end
 end
+--key: local record = redis.call('HMGET', KEYS[2], 'hash', 'until', LIST('max:SECONDS_W'))
+--key: if record[1] ~= ARGV[7] or now >= tonumber(record[2]) then expected = false end
+--key: if ARGV[9] == '1' then max_W = tonumber(record[2 + W]) or max_W end
 if expected then
   local over = false
-  if used_W > tonumber(ARGV[6 + 2 * W]) - need then over = true end
+  if used_W > max_W - need then over = true end
   if cost ~= 0 and not over then
     local ends = 0
     if start_W + SECONDS_W > ends then ends = start_W + SECONDS_W end
-    local record = struct.pack(FORMAT, LIST(SECONDS_W, start_W, used_W + cost))
-    redis.call('SET', KEYS[1], record, 'EX', ends - now + jitter)
+    local packed = struct.pack(FORMAT, LIST(SECONDS_W, start_W, used_W + cost))
+    redis.call('SET', KEYS[1], packed, 'EX', ends - now + jitter)
   end
-  return { now, LIST(start_W, used_W) }
+--plain: return { now, LIST(start_W, used_W) }
+--key: return { now, 1, LIST(start_W, used_W, max_W) }
 end

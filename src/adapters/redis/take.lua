@@ -1,21 +1,33 @@
 -- take: charges the hits of one request, all or nothing where they are not `always`, and reads back.
 --
--- KEYS   one per hit, in request order; the same key may stand for several hits
+-- KEYS   for every hit, in request order: its counter; then, if it is keyed: the record of its API key, and the counter
+--        that is charged in place of the first if there is no record of the key; the same key may stand for several hits
 -- ARGV   [1] jitter: up to so many seconds are added to an expiry, so that subjects do not all vanish in one second
 --        then for every hit:
 --          always    1: charged even when it does not fit or when another hit is denied; else 0
 --          enforced  1: not fitting denies the whole request; else 0
 --          cost      what is charged to every window; 0 reads, negative gives back, to no less than 0
 --          need      what must be left in every window
+--          keyed     1: an API key was presented; else 0
+--        if it is keyed:
+--          hash      of the key
+--          previous  its hash under the previous hash secret, or empty
+--          own       1: the record's own numbers replace the max of the window of their length; else 0
+--          refuses   1: a key that is not active is refused; else 0
+--          counts    1: a key without a record is counted; 0: it is refused
+--        then:
 --          windows   how many follow, each as two arguments: its length in seconds, its max
--- reply  { now, then for every window of every hit: start, used before this hit }, all integers
+--        and if it is keyed and `counts`, the same once more: the windows for a key without a record
+-- reply  { now, then for every hit: if it is keyed its standing (0 no record, 1 active, 2 not active); then, unless the
+--        key is refused, for every window: start, used before this hit, and if it is keyed the max in force }, all integers
 --
--- A key's value is its windows, 16 bytes each: length (4), start (5), used (7), little-endian.
--- core/window.ts and core/decision.ts are the twin of this file: the same vectors are run against both.
+-- A counter's value is its windows, 16 bytes each: length (4), start (5), used (7), little-endian.
+-- core/window.ts, core/hit.ts and core/decision.ts are the twin of this file: the same vectors are run against both.
 
 local RECORD = '<I4I5I7'
 local RECORD_BYTES = 16
 local COST_MAX = 9007199254740991 -- 2^53 - 1: a Lua number is a double
+local UNKNOWN, ACTIVE, INACTIVE = 0, 1, 2
 
 local time = redis.call('TIME')
 local now = tonumber(time[1])
@@ -72,49 +84,131 @@ local function write(key, counts)
   redis.call('SET', key, table.concat(records), 'EX', ends - now + jitter)
 end
 
+-- Whether a hash of the record is that of the presented key. One under the previous secret is replaced: once every key
+-- has been seen, that secret can go.
+local function is_its(record, field, stored, presented)
+  if stored == presented.hash then
+    return true
+  end
+  if presented.previous == '' or stored ~= presented.previous then
+    return false
+  end
+  redis.call('HSET', record, field, presented.hash)
+  return true
+end
+
+local function standing_of(record, presented)
+  local stored = redis.call('HMGET', record, 'hash', 'until', 'rotated', 'rotated_until')
+  local current = stored[1] and is_its(record, 'hash', stored[1], presented)
+  local rotated = not current and stored[3] and now < tonumber(stored[4]) and is_its(record, 'rotated', stored[3], presented)
+  if not current and not rotated then
+    return UNKNOWN
+  end
+  return now < tonumber(stored[2]) and ACTIVE or INACTIVE
+end
+
+local next_arg, next_key = 2, 1
+local function argument()
+  next_arg = next_arg + 1
+  return ARGV[next_arg - 1]
+end
+local function key_name()
+  next_key = next_key + 1
+  return KEYS[next_key - 1]
+end
+
+local function read_windows()
+  local windows = {}
+  for w = 1, tonumber(argument()) do
+    local seconds = tonumber(argument())
+    windows[w] = { seconds = seconds, max = tonumber(argument()) }
+  end
+  return windows
+end
+
+-- What is charged once the record is known: the counter's key and its windows, or nothing if the key is refused.
+local function resolve_key(key)
+  local record = key_name()
+  local presented = { hash = argument() }
+  presented.previous = argument()
+  local own = argument() == '1'
+  local refuses = argument() == '1'
+  local counts = argument() == '1'
+  local windows = read_windows()
+  local unknown_key, unknown_windows
+  if counts then
+    unknown_key = key_name()
+    unknown_windows = read_windows()
+  end
+
+  local standing = standing_of(record, presented)
+  if standing == UNKNOWN then
+    return standing, unknown_key, unknown_windows
+  end
+  if standing == INACTIVE then
+    return standing, not refuses and key or nil, windows
+  end
+  for w = 1, own and #windows or 0 do
+    windows[w].max = tonumber(redis.call('HGET', record, 'max:' .. windows[w].seconds)) or windows[w].max
+  end
+  return standing, key, windows
+end
+
 local subjects = {} -- counts by key, since several hits may share one
 local hits = {}
 local reply = { now }
 local denied = false
-local at = 2
 
-for h = 1, #KEYS do
-  local key = KEYS[h]
-  local always, enforced = ARGV[at] == '1', ARGV[at + 1] == '1'
-  local cost, need, windows = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
-  at = at + 5
-  local counts = subjects[key] or read(key)
-  subjects[key] = counts
-
-  local found, over = {}, false
-  for w = 1, windows do
-    local seconds, max = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
-    at = at + 2
-    local count = window_current(counts[seconds], seconds)
-    counts[seconds] = count
-    found[w] = count
+-- What the hit finds, earlier hits of this call taken into account.
+local function look(hit, keyed)
+  local counts = subjects[hit.key] or read(hit.key)
+  subjects[hit.key] = counts
+  for w, window in ipairs(hit.windows) do
+    local count = window_current(counts[window.seconds], window.seconds)
+    counts[window.seconds] = count
+    hit.found[w] = count
     reply[#reply + 1] = count.start
     reply[#reply + 1] = count.held
-    if count.held > max - need then
-      over = true
+    if keyed then
+      reply[#reply + 1] = window.max
+    end
+    if count.held > window.max - hit.need then
+      hit.over = true
     end
   end
+  if hit.always or not hit.over then
+    for _, count in ipairs(hit.found) do
+      count.held = charged(count.held, hit.cost)
+    end
+  end
+end
 
-  denied = denied or (over and enforced)
-  if always or not over then
-    for w = 1, windows do
-      found[w].held = charged(found[w].held, cost)
-    end
+while next_key <= #KEYS do
+  local hit = { found = {}, over = false, key = key_name() }
+  hit.always = argument() == '1'
+  local enforced = argument() == '1'
+  hit.cost = tonumber(argument())
+  hit.need = tonumber(argument())
+  local keyed = argument() == '1'
+  if keyed then
+    local standing
+    standing, hit.key, hit.windows = resolve_key(hit.key)
+    reply[#reply + 1] = standing
+  else
+    hit.windows = read_windows()
   end
-  hits[h] = { key = key, found = found, cost = cost, always = always, over = over }
+  if hit.key then
+    look(hit, keyed)
+    hits[#hits + 1] = hit
+  end
+  denied = denied or ((hit.over or not hit.key) and enforced)
 end
 
 local changed = {}
-for h = 1, #hits do
-  local hit = hits[h]
+for _, hit in ipairs(hits) do
   if hit.cost ~= 0 and (hit.always or not (hit.over or denied)) then
-    for w = 1, #hit.found do
-      hit.found[w].used = charged(hit.found[w].used, hit.cost)
+    for _, count in ipairs(hit.found) do
+      count.used = charged(count.used, hit.cost)
     end
     changed[hit.key] = subjects[hit.key]
   end

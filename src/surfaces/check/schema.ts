@@ -33,6 +33,11 @@ export const checkRequestSchema = z.strictObject({
     .min(1, 'must not be empty')
     .optional()
     .describe('Short for one descriptor with the entry api_key.'),
+  remote_address: z
+    .string()
+    .min(1, 'must not be empty')
+    .optional()
+    .describe('Where the request came from: keys without a record may share one counter per address.'),
   hits: cost.optional().describe('The cost of the request; 0, like leaving it out, means 1.'),
 });
 
@@ -48,11 +53,11 @@ const windowSchema = z.strictObject({
 export const checkResponseSchema = z.strictObject({
   allowed: z.boolean(),
   reason: z
-    .enum(['within_limit', 'over_limit', 'cost_exceeds_limit', 'no_limit', 'shadowed'])
-    .describe('cost_exceeds_limit: no waiting helps. shadowed: over a limit that is not enforced.'),
+    .enum(['within_limit', 'over_limit', 'cost_exceeds_limit', 'invalid_api_key', 'no_limit', 'shadowed'])
+    .describe('cost_exceeds_limit and invalid_api_key: no waiting helps. shadowed: over a limit that is not enforced.'),
   windows: z.array(windowSchema).describe('Every window of every limit that applies.'),
   headers: z.record(z.string(), z.string()).describe('Header fields for the caller.'),
-  retry_after_seconds: z.int().optional().describe('Only when denied.'),
+  retry_after_seconds: z.int().optional().describe('Only when denied, and if waiting helps.'),
   body: z.record(z.string(), z.unknown()).optional().describe('The body for the caller; only when denied.'),
 });
 

@@ -24,11 +24,12 @@ export async function checkOnce(
   }
 }
 
-function requestOf({ domain, descriptors, api_key, hits = 0 }: CheckRequest, policies: PolicySet): LimitRequest {
+function requestOf(request: CheckRequest, policies: PolicySet): LimitRequest {
+  const { domain, descriptors, api_key, remote_address: callerAddress, hits: hitsAddend = 0 } = request;
   if (api_key !== undefined) {
     if (descriptors !== undefined) throw new InvalidRequest('api_key', 'api_key and descriptors exclude each other');
     const descriptor = { entries: [{ key: API_KEY, value: api_key }], isNegativeHits: false };
-    return { domain: domain ?? keyedDomain(policies), descriptors: [descriptor], hitsAddend: hits };
+    return { domain: domain ?? keyedDomain(policies), descriptors: [descriptor], hitsAddend, callerAddress };
   }
   if (descriptors === undefined) throw new InvalidRequest('descriptors', 'either descriptors or api_key is required');
   return {
@@ -38,7 +39,8 @@ function requestOf({ domain, descriptors, api_key, hits = 0 }: CheckRequest, pol
       hitsAddend: hits_addend,
       isNegativeHits: false,
     })),
-    hitsAddend: hits,
+    hitsAddend,
+    callerAddress,
   };
 }
 

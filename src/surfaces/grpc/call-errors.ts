@@ -1,12 +1,13 @@
 /** What went wrong, as a gRPC status. Envoy treats all of them alike; operators do not. */
 import { Code, ConnectError } from '@connectrpc/connect';
-import { InvalidRequest, Undecidable } from '../../core/errors.ts';
+import { InvalidApiKey, InvalidRequest, Undecidable } from '../../core/errors.ts';
 import type { Log } from '../../ports/log.ts';
 
 /** Unexpected errors are logged here and told to nobody else. */
 export function toConnectError(error: unknown, log: Log): ConnectError {
   if (error instanceof ConnectError) return error;
   if (error instanceof InvalidRequest) return new ConnectError(error.message, Code.InvalidArgument);
+  if (error instanceof InvalidApiKey) return new ConnectError(error.message, Code.Unauthenticated);
   if (error instanceof Undecidable) return new ConnectError(`${error.code}: ${error.message}`, Code.Unavailable);
   log.error({ err: error }, 'a call failed unexpectedly');
   return new ConnectError('internal error', Code.Internal);

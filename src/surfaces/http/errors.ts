@@ -1,7 +1,15 @@
 /** Every error of the HTTP port, in the envelope that the documented API promises. */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
-import { InvalidRequest, Undecidable } from '../../core/errors.ts';
+import { withoutKeys } from '../../core/api-key.ts';
+import {
+  Conflict,
+  InvalidApiKey,
+  InvalidRequest,
+  NotFound,
+  PreconditionFailed,
+  Undecidable,
+} from '../../core/errors.ts';
 import { errorBody } from '../../core/headers.ts';
 import type { Log } from '../../ports/log.ts';
 
@@ -14,8 +22,11 @@ interface Problem {
 
 const CODES: Readonly<Record<number, string>> = {
   400: 'INVALID_REQUEST',
+  401: 'UNAUTHENTICATED',
   404: 'NOT_FOUND',
   405: 'METHOD_NOT_ALLOWED',
+  409: 'CONFLICT',
+  412: 'PRECONDITION_FAILED',
   413: 'PAYLOAD_TOO_LARGE',
   415: 'UNSUPPORTED_MEDIA_TYPE',
   503: 'UNAVAILABLE',
@@ -23,11 +34,13 @@ const CODES: Readonly<Record<number, string>> = {
 
 const METHODS: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
 
+/** Call it before there are routes: it notes them, so that a wrong method can be told from a wrong address. */
 export function installErrors(app: FastifyInstance, log: Log): void {
+  const routes = noteRoutes(app);
   app.setErrorHandler((error: FastifyError, _request, reply) => send(reply, problemOf(error, log)));
   // Before a body is read: what it holds does not matter at an address that there is not.
   app.addHook('onRequest', (request, reply, done) => {
-    if (request.is404) sendNotFound(app, request, reply);
+    if (request.is404) sendNotFound(routes, request, reply);
     else done();
   });
 }
@@ -37,9 +50,33 @@ export function frameworkErrors(error: FastifyError, _request: FastifyRequest, r
   send(reply, problem(error.statusCode ?? 400, 'the address cannot be decoded', { field: 'path' }));
 }
 
-function sendNotFound(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+/** For what is no error to the code, but one to the caller. */
+export function sendProblem(reply: FastifyReply, status: number, message: string, details: object): FastifyReply {
+  return send(reply, problem(status, message, details));
+}
+
+interface NotedRoute {
+  readonly methods: readonly string[];
+  readonly path: RegExp;
+}
+
+/** Fastify finds routes by their patterns, but has no question for which of them an address would meet. */
+function noteRoutes(app: FastifyInstance): readonly NotedRoute[] {
+  const routes: NotedRoute[] = [];
+  app.addHook('onRoute', ({ method, url }) => {
+    const path = url
+      .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+      .replace(/:[^/]+/g, '[^/]+')
+      .replace(/\*/g, '.*');
+    routes.push({ methods: [method].flat(), path: new RegExp(`^${path}$`) });
+  });
+  return routes;
+}
+
+function sendNotFound(routes: readonly NotedRoute[], request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const url = request.url.split('?', 1)[0] as string;
-  const allowed = METHODS.filter((method) => app.hasRoute({ method, url }));
+  const met = routes.filter(({ path }) => path.test(url)).flatMap(({ methods }) => methods);
+  const allowed = METHODS.filter((method) => met.includes(method));
   if (allowed.length === 0) return send(reply, problem(404, `there is nothing at ${url}`, { field: 'path' }));
   reply.header('allow', allowed.join(', '));
   return send(reply, problem(405, `${request.method} is not allowed here`, { field: 'method', allowed }));
@@ -57,6 +94,10 @@ function send(reply: FastifyReply, { status, code, message, details }: Problem):
 function problemOf(error: FastifyError, log: Log): Problem {
   if (hasZodFastifySchemaValidationErrors(error)) return validationProblem(error);
   if (error instanceof InvalidRequest) return problem(400, error.message, { field: error.field });
+  if (error instanceof NotFound) return problem(404, error.message, { field: error.field });
+  if (error instanceof Conflict) return problem(409, error.message, { field: error.field });
+  if (error instanceof PreconditionFailed) return problem(412, error.message, { field: error.field });
+  if (error instanceof InvalidApiKey) return { status: 401, code: error.code, message: error.message, details: {} };
   if (error instanceof Undecidable) return problem(503, error.message, { reason: error.code });
   const status = error.statusCode ?? 500;
   if (status === 413) return problem(413, 'the body is too large', { field: 'body' });
@@ -72,7 +113,8 @@ function validationProblem(error: {
   const [first] = error.validation;
   const unknownKeys = (first?.params as { keys?: string[] } | undefined)?.keys ?? [];
   const path = (first?.instancePath ?? '').split('/').slice(1);
-  const field = [...path, ...unknownKeys.slice(0, 1)].reduce(joinField, '') || 'body';
+  // What is called by a name that there is not may be a key in the wrong place.
+  const field = withoutKeys([...path, ...unknownKeys.slice(0, 1)].reduce(joinField, '')) || 'body';
   return problem(400, `${field}: ${first?.message ?? 'invalid'}`, { field });
 }
 
@@ -82,5 +124,5 @@ function joinField(path: string, step: string): string {
 }
 
 function problem(status: number, message: string, details: object): Problem {
-  return { status, code: CODES[status] ?? 'INVALID_REQUEST', message, details };
+  return { status, code: CODES[status] ?? 'INVALID_REQUEST', message: withoutKeys(message), details };
 }

@@ -13,6 +13,7 @@ import { checkOnce } from '../check/service.ts';
 import type { Door } from '../drain.ts';
 import type { HealthState } from '../health/health-state.ts';
 import { IdleSockets } from '../idle-sockets.ts';
+import { type AdminApi, BEARER_SCHEME, installAdmin } from '../keys/routes.ts';
 import { jsonRateLimit } from '../rls/json.ts';
 import { BODY_BYTES_MAX, leaveBodies, parseJsonBodies, readText } from './body.ts';
 import { frameworkErrors, installErrors } from './errors.ts';
@@ -27,6 +28,8 @@ export interface HttpServerOptions {
   readonly log: Log;
   readonly tracer: Tracer | undefined;
   readonly version: string;
+  /** Without it, its addresses are unknown ones. */
+  readonly admin: AdminApi | undefined;
 }
 
 declare module 'fastify' {
@@ -61,6 +64,9 @@ export async function buildHttpServer(options: HttpServerOptions): Promise<Fasti
         version: options.version,
         description: 'May this request pass, and what should its caller be told?',
       },
+      ...(options.admin && {
+        components: { securitySchemes: { [BEARER_SCHEME]: { type: 'http', scheme: 'bearer' } } },
+      }),
     },
     transform: jsonSchemaTransform,
   });
@@ -68,6 +74,8 @@ export async function buildHttpServer(options: HttpServerOptions): Promise<Fasti
   await app.register((scope) => installCheck(scope, options));
   await app.register((scope) => installJson(scope, options.limiter));
   await app.register((scope) => installHealth(scope, options));
+  const { admin } = options;
+  if (admin) await app.register((scope) => installAdmin(scope, admin));
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   await app.ready();
   return app;

@@ -1,6 +1,6 @@
 /** Envoy's messages to core types and back. Generated types go no further than this folder. */
 import { create } from '@bufbuild/protobuf';
-import type { Decision, Status } from '../../core/decision.ts';
+import { type Decision, isDenial, type Status } from '../../core/decision.ts';
 import type { Descriptor, LimitOverride, LimitRequest } from '../../core/descriptor.ts';
 import { InvalidRequest } from '../../core/errors.ts';
 import type { Answer } from '../../core/headers.ts';
@@ -74,9 +74,9 @@ function overrideFromProto(limit: RateLimitDescriptor_RateLimitOverride, index: 
   throw new InvalidRequest(field, `${field}: ${limit.unit} is no unit`);
 }
 
-function statusToProto({ reason, reported }: Status, nowSeconds: number) {
-  const isOver = reason === 'over_limit' || reason === 'cost_exceeds_limit';
-  const code = isOver ? RateLimitResponse_Code.OVER_LIMIT : RateLimitResponse_Code.OK;
+function statusToProto(status: Status, nowSeconds: number) {
+  const code = isDenial(status) ? RateLimitResponse_Code.OVER_LIMIT : RateLimitResponse_Code.OK;
+  const { reported } = status;
   if (reported === undefined) return { code };
   const { window, remaining, endsAt } = reported;
   const unit = window.unit === undefined ? RateLimitResponse_RateLimit_Unit.UNKNOWN : UNIT_NUMBERS[window.unit];

@@ -46,7 +46,9 @@ descriptors:
     const policy = parsePolicy(text, 'f.yaml');
     expect(policy.domain).toBe('010');
     expect(policy.root.children.get('1e3')?.limit?.windows[0]?.name).toBe('007');
-    expect(policy.root.children.get('no')?.classes).toMatchObject([{ prefix: '0b1', limit: { policy: 'no.2' } }]);
+    expect(policy.root.children.get('no')?.keys?.classes).toMatchObject([
+      { of: { prefix: '0b1' }, limit: { policy: 'no.2' } },
+    ]);
   });
 
   test.each([

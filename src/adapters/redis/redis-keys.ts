@@ -1,0 +1,133 @@
+/** API-key records in Redis: every call costs the same whatever the number of records. What may change is key-record.ts's matter. */
+import { hash } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import type { StoredKey } from '../../core/key-record.ts';
+import type { AuditEntry, KeyQuery, KeyRegistry, KeyWrite, Page, WriteOutcome } from '../../ports/key-registry.ts';
+import { fieldChange, type KeyFields, storedKeyOf } from './key-fields.ts';
+import { ALL_BY_CREATION, createdMember, idOf, listChanges, listOf } from './key-lists.ts';
+import { readSource, Scripts, scriptOf } from './scripts.ts';
+
+export interface RedisKeysOptions {
+  readonly redis: Redis;
+  /** Literal prefix of every key (CACHE_KEY_PREFIX). */
+  readonly keyPrefix: string;
+}
+
+/** Beyond it, the oldest entry is forgotten: some 10 MB. */
+const AUDIT_ENTRIES_MAX = 10_000;
+
+const AUDIT = readSource('audit.lua');
+const WRITE_KEY = scriptOf(AUDIT + readSource('write-key.lua'));
+const ADD_AUDIT = scriptOf(AUDIT + readSource('add-audit.lua'));
+const LIST_KEYS = scriptOf(readSource('list-keys.lua'));
+
+/** Needs all keys on one server: a record and the lists that it stands in change together. */
+export class RedisKeys implements KeyRegistry {
+  readonly #redis: Redis;
+  readonly #scripts: Scripts;
+  readonly #prefix: string;
+  readonly #auditKey: string;
+
+  constructor({ redis, keyPrefix }: RedisKeysOptions) {
+    this.#redis = redis;
+    this.#scripts = new Scripts(redis);
+    this.#prefix = `${keyPrefix}hr:`;
+    this.#auditKey = `${this.#prefix}audit`;
+  }
+
+  async find(id: string): Promise<StoredKey | undefined> {
+    return storedKeyOf(id, await this.#redis.hgetall(this.#recordKey(id)));
+  }
+
+  async write({ before, after, audit, once }: KeyWrite): Promise<WriteOutcome> {
+    const { id } = after.record;
+    const lists = listChanges(before?.record, after.record);
+    const { set, gone } = fieldChange(before, after);
+    const keys = [
+      this.#recordKey(id),
+      this.#listKey(ALL_BY_CREATION),
+      this.#auditKey,
+      ...lists.map(({ list }) => this.#listKey(list)),
+      ...(once === undefined ? [] : [this.#replyKey(once.name)]),
+    ];
+    const args = [
+      before === undefined ? '' : String(before.record.version),
+      createdMember(id),
+      before?.credentials.hash ?? '',
+      JSON.stringify(audit),
+      String(AUDIT_ENTRIES_MAX),
+      once?.reply ?? '',
+      String(once?.seconds ?? 0),
+      String(lists.length),
+      ...lists.flatMap(({ byCreation, leave, enter }) => [byCreation ? '1' : '0', leave ?? '', enter ?? '']),
+      String(gone.length),
+      ...gone,
+      ...Object.entries(set).flat(),
+    ];
+    const [kind, reply] = (await this.#scripts.run(WRITE_KEY, [...keys, ...args], keys.length)) as [
+      WriteOutcome['kind'],
+      string,
+    ];
+    return kind === 'repeated' ? { kind, reply } : { kind };
+  }
+
+  /** A record that somebody deleted by hand is left out of its page, and still counts in the total. */
+  async list(query: KeyQuery): Promise<Page<StoredKey>> {
+    const { page, pageSize, sort, namePrefix = '' } = query;
+    // No name has it, but the lists have it behind every name.
+    if (namePrefix.includes('\0')) return { items: [], totalCount: 0 };
+    const order = sort.startsWith('-') ? 'desc' : 'asc';
+    const args = [this.#listKey(listOf(query)), String((page - 1) * pageSize), String(pageSize), order, namePrefix];
+    const [totalCount, members] = (await this.#scripts.run(LIST_KEYS, args, 1)) as [string, string[]];
+    return { items: await this.#found(members.map(idOf)), totalCount: Number(totalCount) };
+  }
+
+  async replyOf(name: string): Promise<string | undefined> {
+    return (await this.#redis.get(this.#replyKey(name))) ?? undefined;
+  }
+
+  async addAudit(entry: AuditEntry): Promise<void> {
+    await this.#scripts.run(ADD_AUDIT, [this.#auditKey, JSON.stringify(entry), String(AUDIT_ENTRIES_MAX)], 1);
+  }
+
+  /** Entries that are added meanwhile stand before the page, in none of it. */
+  async audit(page: number, pageSize: number): Promise<Page<AuditEntry>> {
+    const [length, [newest]] = await Promise.all([
+      this.#redis.xlen(this.#auditKey),
+      this.#redis.xrevrange(this.#auditKey, '+', '-', 'COUNT', 1),
+    ]);
+    const last = Number(newest?.[0].split('-')[0] ?? 0) - (page - 1) * pageSize;
+    const totalCount = Number(length);
+    if (last < 1) return { items: [], totalCount };
+    const first = Math.max(last - pageSize + 1, 1);
+    const entries = await this.#redis.xrevrange(this.#auditKey, `${last}-0`, `${first}-0`);
+    return { items: entries.map(([, [, entry]]) => JSON.parse(entry as string) as AuditEntry), totalCount };
+  }
+
+  /** In one write, whatever their number. */
+  async #found(ids: readonly string[]): Promise<StoredKey[]> {
+    const pipeline = this.#redis.pipeline();
+    for (const id of ids) pipeline.hgetall(this.#recordKey(id));
+    const replies = (await pipeline.exec()) ?? [];
+    const found = ids.map((id, index) => {
+      const [error, fields] = replies[index] ?? [new Error('no reply')];
+      if (error) throw error;
+      return storedKeyOf(id, fields as KeyFields);
+    });
+    return found.filter((stored) => stored !== undefined);
+  }
+
+  /** The hash tag is for the counters of the key, which a decision charges in the step that reads the record. */
+  #recordKey(id: string): string {
+    return `${this.#prefix}key:{${id}}`;
+  }
+
+  #listKey(list: string): string {
+    return `${this.#prefix}keys:${list}`;
+  }
+
+  /** Hashed, since the name comes from a caller. */
+  #replyKey(name: string): string {
+    return `${this.#prefix}once:${hash('sha256', name, 'base64url')}`;
+  }
+}

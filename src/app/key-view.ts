@@ -1,0 +1,48 @@
+/** A record as operators see it, in answers and in the audit alike: no key, no hash, times as text. */
+import type { KeyType } from '../core/api-key.ts';
+import type { KeyRecord, KeyStatus } from '../core/key-record.ts';
+
+/** Names are those of the API. */
+export interface KeyView {
+  readonly id: string;
+  readonly name: string;
+  readonly type: KeyType;
+  readonly prefix: string;
+  readonly rate_limit_per_minute: number;
+  readonly rate_limit_per_day: number;
+  readonly status: KeyStatus;
+  /** RFC 3339 in UTC, whole seconds. */
+  readonly expires_at: string | null;
+  /** RFC 3339 in UTC, milliseconds; so is `updated_at`. */
+  readonly created_at: string;
+  readonly updated_at: string;
+  readonly version: number;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export function viewOf(record: KeyRecord): KeyView {
+  return {
+    id: record.id,
+    name: record.name,
+    type: record.type,
+    prefix: record.prefix,
+    rate_limit_per_minute: record.rateLimitPerMinute,
+    rate_limit_per_day: record.rateLimitPerDay,
+    status: record.status,
+    expires_at: record.expiresAt === undefined ? null : secondText(record.expiresAt),
+    created_at: millisText(record.createdAt),
+    updated_at: millisText(record.updatedAt),
+    version: record.version,
+    metadata: record.metadata,
+  };
+}
+
+/** @param seconds since the epoch */
+export function secondText(seconds: number): string {
+  return millisText(seconds * 1_000).replace('.000Z', 'Z');
+}
+
+/** @param millis since the epoch */
+export function millisText(millis: number): string {
+  return new Date(millis).toISOString();
+}

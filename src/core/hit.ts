@@ -1,0 +1,61 @@
+/** What is to be charged, and what the record of an API key makes of it. Pure: stores find the record and the counts. */
+import { ownWindows, type Standing, type StoredKey, standingOf } from './key-record.ts';
+import type { Window } from './limit.ts';
+
+/** Who is counted by which windows. */
+export interface Target {
+  /** See subject.ts. */
+  readonly subject: string;
+  /** The id of the API key's record beside which the subject is counted. */
+  readonly record?: string | undefined;
+  /** Lengths distinct, at least one. */
+  readonly windows: readonly Window[];
+}
+
+/** What is charged to a target, and on which conditions. */
+export interface Charge {
+  /** What is charged to every window: 0 reads, a negative cost gives back. */
+  readonly cost: number;
+  /** What must be left in every window for the hit to fit. */
+  readonly need: number;
+  /** Charged even when it does not fit, or when another hit of the plan is denied. */
+  readonly always: boolean;
+  /** Not fitting denies the whole plan. */
+  readonly enforced: boolean;
+}
+
+/** One charge against one subject. */
+export interface Hit extends Target, Charge {
+  /** Present if the record is to be read in the same step, and may change what is charged. */
+  readonly key?: PresentedKey | undefined;
+}
+
+/** An API key that the hit's record may be of. */
+export interface PresentedKey {
+  /** One for every hash secret in use, the current one's first; at most two. */
+  readonly hashes: readonly string[];
+  /** The record's own numbers replace the max of the windows of their length. */
+  readonly ownLimits: boolean;
+  readonly refusesInactive: boolean;
+  /** What is charged for a key without a record; undefined: it is refused. */
+  readonly unknown: Target | undefined;
+}
+
+/** What is to be charged once the record is known. */
+export interface ResolvedHit {
+  /** Undefined where no record was looked up. */
+  readonly standing: Standing | undefined;
+  /** Undefined: the key is refused, nothing is charged. */
+  readonly target: Target | undefined;
+}
+
+/** Twin of the same in take.lua. @param stored what the registry has at `hit.record` */
+export function resolveHit(hit: Hit, stored: StoredKey | undefined, nowSeconds: number): ResolvedHit {
+  const { key, subject, record } = hit;
+  if (key === undefined) return { standing: undefined, target: hit };
+  const standing = standingOf(stored, key.hashes, nowSeconds);
+  if (standing === 'unknown') return { standing, target: key.unknown };
+  if (standing === 'inactive') return { standing, target: key.refusesInactive ? undefined : hit };
+  const own = stored !== undefined && key.ownLimits;
+  return { standing, target: own ? { subject, record, windows: ownWindows(stored.record, hit.windows) } : hit };
+}

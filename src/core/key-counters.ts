@@ -1,0 +1,52 @@
+/** Where the use of one API key is counted: every limit that the policies have for it, as hits that read and charge nothing. */
+import { keyBeginning } from './api-key.ts';
+import type { Hit } from './hit.ts';
+import { type KeyRecord, ownWindows } from './key-record.ts';
+import { type DomainPolicy, limitAt, type PolicyNode, type PolicySet } from './policy.ts';
+import { subjectOf } from './subject.ts';
+
+export interface KeyCounter {
+  readonly domain: string;
+  /** The limit's name, as in metrics. */
+  readonly policy: string;
+  /** Reads its windows, with the record's own numbers. */
+  readonly hit: Hit;
+}
+
+/**
+ * Limits at a node with `api_keys` and below it, if every other entry on the way has its value in the policy. A counter
+ * under an entry whose value only requests know, such as an address, cannot be listed.
+ */
+export function countersOf(policies: PolicySet, record: KeyRecord): readonly KeyCounter[] {
+  return [...policies.values()].flatMap((policy) =>
+    [...policy.root.children.values()].flatMap((node) => below(node, { policy, record, entries: [], keyAt: -1 })),
+  );
+}
+
+interface Path {
+  readonly policy: DomainPolicy;
+  readonly record: KeyRecord;
+  /** Up to the node's parent. */
+  readonly entries: readonly { readonly key: string; readonly value: string }[];
+  readonly keyAt: number;
+}
+
+function below(node: PolicyNode, path: Path): KeyCounter[] {
+  const isKey = node.keys !== undefined;
+  const { type, id } = path.record;
+  const value = isKey ? keyBeginning(type, id) : node.entry.value;
+  if (value === undefined) return [];
+  const entries = [...path.entries, { key: node.entry.key, value }];
+  const here = { ...path, entries, keyAt: isKey ? path.entries.length : path.keyAt };
+  const children = [...node.children.values()].flatMap((child) => below(child, here));
+  return here.keyAt < 0 ? children : [...counterAt(node, here), ...children];
+}
+
+function counterAt(node: PolicyNode, { policy, record, entries, keyAt }: Path): KeyCounter[] {
+  const limit = limitAt(node, keyBeginning(record.type, record.id), record.type);
+  if (limit === undefined) return [];
+  const subject = subjectOf(policy.domain, entries, keyAt, { kind: 'record', text: record.id });
+  const windows = node.keys === undefined ? limit.windows : ownWindows(record, limit.windows);
+  const peek = { cost: 0, need: 0, always: true, enforced: false };
+  return [{ domain: policy.domain, policy: limit.policy, hit: { subject, record: record.id, windows, ...peek } }];
+}

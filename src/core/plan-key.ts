@@ -1,0 +1,86 @@
+/** What a descriptor with an API key comes to: the hits of a key with a record, and of one without. */
+import { type KeyHasher, type KeyType, parseKey } from './api-key.ts';
+import type { Descriptor, Entry, LimitRequest } from './descriptor.ts';
+import type { Charge, Target } from './hit.ts';
+import type { Limit } from './limit.ts';
+import type { PlannedDescriptor } from './plan.ts';
+import type { DomainPolicy, KeyRules } from './policy.ts';
+import { type StandIn, subjectOf } from './subject.ts';
+
+/** A descriptor that met a node with `api_keys`. */
+export interface KeyedDescriptor {
+  readonly policy: DomainPolicy;
+  readonly descriptor: Descriptor;
+  readonly request: LimitRequest;
+  /** Which entry's value is the key. */
+  readonly keyAt: number;
+  readonly keys: KeyRules;
+  /** @param recordType of a key with a record */
+  readonly limitFor: (recordType?: KeyType) => Limit | undefined;
+  readonly charge: Charge;
+  /** The limit is the key's own, not one of a node below it: the record's numbers may replace its. */
+  readonly ownLimits: boolean;
+}
+
+/** @param unknownLimit what applies to a key without a record */
+export function planKey(keyed: KeyedDescriptor, unknownLimit: Limit, hasher: KeyHasher): PlannedDescriptor {
+  const { keys, charge, ownLimits } = keyed;
+  const value = keyText(keyed);
+  const key = parseKey(value);
+  if (key === undefined) {
+    // No record can be of it: nothing has to be looked up.
+    const target = unknownTarget(keyed, unknownLimit, () => hasher.hash(value), undefined);
+    const hit = target && { ...target, ...charge };
+    return { limit: unknownLimit, unknownLimit, hit, failsInactive: false };
+  }
+  const hash = hasher.hash(value);
+  const previousHash = hasher.previousHash(value);
+  const limit = keyed.limitFor(key.type) ?? unknownLimit;
+  const hit = {
+    subject: subjectFor(keyed, { kind: 'record', text: key.id }),
+    record: key.id,
+    windows: limit.windows,
+    ...charge,
+    key: {
+      hashes: previousHash === undefined ? [hash] : [hash, previousHash],
+      ownLimits,
+      refusesInactive: keys.inactive !== 'default',
+      unknown: unknownTarget(keyed, unknownLimit, () => hash, key.id),
+    },
+  };
+  return { limit, unknownLimit, hit, failsInactive: keys.inactive === 'error' && charge.enforced };
+}
+
+function keyText({ descriptor, keyAt }: KeyedDescriptor): string {
+  return (descriptor.entries[keyAt] as Entry).value;
+}
+
+/** @returns undefined if such keys are refused */
+function unknownTarget(
+  keyed: KeyedDescriptor,
+  { windows }: Limit,
+  hash: () => string,
+  record: string | undefined,
+): Target | undefined {
+  const { unknown } = keyed.keys;
+  if (unknown === 'deny') return undefined;
+  if (unknown === 'default') return { subject: subjectFor(keyed, { kind: 'hash', text: hash() }), record, windows };
+  return { subject: subjectFor(keyed, { kind: 'address', text: callerAddress(keyed) }), windows };
+}
+
+function subjectFor({ policy, descriptor, keyAt }: KeyedDescriptor, standIn: StandIn): string {
+  return subjectOf(policy.domain, descriptor.entries, keyAt, standIn);
+}
+
+/** By which names Envoy sends an address. */
+const ADDRESS_KEYS: ReadonlySet<string> = new Set(['remote_address', 'masked_remote_address']);
+
+/** Beside the key, or else in another descriptor of the request; all callers whose address nobody tells are one. */
+function callerAddress({ descriptor, request }: KeyedDescriptor): string {
+  if (request.callerAddress !== undefined) return request.callerAddress;
+  for (const { entries } of [descriptor, ...request.descriptors]) {
+    const address = entries.find(({ key }) => ADDRESS_KEYS.has(key));
+    if (address !== undefined) return address.value;
+  }
+  return '';
+}

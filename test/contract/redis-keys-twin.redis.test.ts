@@ -1,0 +1,170 @@
+/** What a record makes of a hit is written twice, in take.lua and in core/hit.ts: whatever they are asked, they answer alike. */
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { MemoryStore } from '../../src/adapters/memory/memory-store.ts';
+import type { Hit } from '../../src/core/hit.ts';
+import type { StoredKey } from '../../src/core/key-record.ts';
+import { COST_MAX } from '../../src/core/window.ts';
+import { keyRecord } from '../core/key-build.ts';
+import { TestRedis } from '../support/redis.ts';
+import { ManualClock } from './manual-clock.ts';
+import { redisUnderTest } from './redis-under-test.ts';
+import { look, type StoreUnderTest, someone, storeSeconds, windowOfSeconds } from './store-under-test.ts';
+
+let redis: TestRedis;
+let real: StoreUnderTest;
+beforeAll(async () => {
+  redis = await TestRedis.start();
+  real = await redisUnderTest(redis);
+});
+afterAll(async () => {
+  await real.store.close();
+  await redis.stop();
+});
+
+// Every key is presented with its hashes under both secrets, as replicas do until the previous secret is dropped: Redis
+// moves a record from one to the other when it sees the key, which makes no difference to such callers.
+const KEYS = ['one', 'two', 'three'];
+const HASHES = KEYS.flatMap((key) => [`${key} now`, `${key} before`]);
+const SHAPES = [[60], [60, 86_400], [3_600, 86_400], [60, 3_600, 86_400]];
+const LENGTHS = [60, 3_600, 86_400];
+const far = fc.constantFrom(-1_000_000, 1_000_000);
+const own = fc.constantFrom(0, 0, 1, 3, 4_294_967_295);
+
+/** A change of a record, or a call. */
+type Step = { readonly register: Registration } | { readonly take: readonly Ask[] };
+
+interface Registration {
+  readonly of: number;
+  readonly record: Parameters<typeof keyRecord>[0];
+  readonly expiresIn: number | undefined;
+  readonly hash: string;
+  readonly rotated: { readonly hash: string; readonly goodFor: number } | undefined;
+}
+
+interface Ask {
+  readonly of: number;
+  readonly keyed: boolean;
+  readonly maxes: readonly (readonly [seconds: number, max: number])[];
+  readonly unknownMaxes: Ask['maxes'] | undefined;
+  readonly hashes: readonly string[];
+  readonly ownLimits: boolean;
+  readonly refusesInactive: boolean;
+  readonly charge: Pick<Hit, 'cost' | 'need' | 'always' | 'enforced'>;
+}
+
+const maxes = fc
+  .tuple(fc.constantFrom(...SHAPES), fc.array(fc.nat(4), { minLength: 3, maxLength: 3 }))
+  .map(([shape, numbers]) => shape.map((seconds, index) => [seconds, numbers[index] as number] as const));
+
+const charge = fc
+  .record({ cost: fc.integer({ min: -2, max: 3 }), always: fc.boolean(), enforced: fc.boolean() })
+  .map(({ cost, always, enforced }) =>
+    cost < 0 ? { cost, need: -COST_MAX, always: true, enforced } : { cost, need: Math.max(cost, 1), always, enforced },
+  );
+
+const registration: fc.Arbitrary<Registration> = fc.record({
+  of: fc.nat(2),
+  record: fc.record({
+    status: fc.constantFrom('active', 'active', 'active', 'disabled', 'revoked'),
+    rateLimitPerMinute: own,
+    rateLimitPerDay: own,
+  }),
+  expiresIn: fc.option(far, { nil: undefined }),
+  hash: fc.constantFrom(...HASHES),
+  rotated: fc.option(fc.record({ hash: fc.constantFrom(...HASHES), goodFor: far }), { nil: undefined }),
+});
+
+const ask: fc.Arbitrary<Ask> = fc.record({
+  of: fc.nat(2),
+  keyed: fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
+  maxes,
+  unknownMaxes: fc.option(maxes, { nil: undefined }),
+  hashes: fc.constantFrom(...KEYS).map((key) => [`${key} now`, `${key} before`]),
+  ownLimits: fc.boolean(),
+  refusesInactive: fc.boolean(),
+  charge,
+});
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 1, arbitrary: registration.map((register) => ({ register })) },
+  { weight: 3, arbitrary: fc.array(ask, { minLength: 1, maxLength: 3 }).map((take) => ({ take })) },
+);
+
+interface Names {
+  readonly id: string;
+  readonly known: string;
+  readonly stray: string;
+}
+
+/** Three subjects with records, nothing stored of any. */
+class Twins {
+  readonly #clock = new ManualClock(0);
+  readonly #records = new Map<string, StoredKey>();
+  readonly #memory = new MemoryStore({
+    clock: this.#clock,
+    subjectsMax: 100,
+    keys: { stored: (id) => this.#records.get(id) },
+  });
+  readonly #keys: readonly Names[] = [0, 1, 2].map(() => ({
+    id: `key_${someone()}`,
+    known: someone(),
+    stray: someone(),
+  }));
+
+  async register({ of, record, expiresIn, hash, rotated }: Registration): Promise<void> {
+    const now = await storeSeconds(real.store);
+    const stored = {
+      record: keyRecord({ ...record, id: this.#key(of).id, expiresAt: expiresIn && now + expiresIn }),
+      credentials: { hash, rotated: rotated && { hash: rotated.hash, untilSeconds: now + rotated.goodFor } },
+    };
+    this.#records.set(stored.record.id, stored);
+    await real.register(stored);
+  }
+
+  async take(asks: readonly Ask[]): Promise<void> {
+    await this.#compare(asks.map((each) => this.#hitOf(each)));
+  }
+
+  /** All that is counted. */
+  async look(): Promise<void> {
+    const windows = LENGTHS.map((seconds) => windowOfSeconds(seconds, 0));
+    await this.#compare(
+      this.#keys.flatMap(({ id, known, stray }) => [
+        { ...look(known, windows), record: id },
+        { ...look(stray, windows) },
+      ]),
+    );
+  }
+
+  async #compare(hits: readonly Hit[]): Promise<void> {
+    const taken = await real.store.take(hits);
+    this.#clock.seconds = taken.nowSeconds;
+    expect(taken).toEqual(await this.#memory.take(hits));
+  }
+
+  #hitOf({ of, keyed, maxes: limits, unknownMaxes, charge: how, ...key }: Ask): Hit {
+    const { id, known, stray } = this.#key(of);
+    const windows = limits.map(([seconds, max]) => windowOfSeconds(seconds, max));
+    const hit = { subject: known, record: id, windows, ...how };
+    if (!keyed) return hit;
+    const others = unknownMaxes?.map(([seconds, max]) => windowOfSeconds(seconds, max));
+    return { ...hit, key: { ...key, unknown: others && { subject: stray, windows: others } } };
+  }
+
+  #key(index: number): Names {
+    return this.#keys[index] as Names;
+  }
+}
+
+test('random changes of records and calls with their keys get the same answers from Redis as from memory', async () => {
+  const property = fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
+    const twins = new Twins();
+    for (const each of steps) {
+      if ('take' in each) await twins.take(each.take);
+      else await twins.register(each.register);
+    }
+    await twins.look();
+  });
+  await fc.assert(property, { numRuns: 150 });
+});

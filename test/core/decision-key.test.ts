@@ -1,0 +1,120 @@
+import { describe, expect, test } from '@jest/globals';
+import { type Found, failsFor, settle, type Taken } from '../../src/core/decision.ts';
+import type { DescriptorDefinition } from '../../src/core/definition.ts';
+import { answerOf } from '../../src/core/headers.ts';
+import type { Standing } from '../../src/core/key-record.ts';
+import type { Plan } from '../../src/core/plan.ts';
+import { NOW, of, plan, policyOf, windowOf } from './build.ts';
+import { keyOf } from './key-build.ts';
+
+const per = (requests: number, length: string) => ({ requests, per: length });
+const { key } = keyOf('k');
+const node: DescriptorDefinition = { key: 'api_key', api_keys: true, limits: [per(300, 'minute')] };
+const minute = { key: 'minute', limits: [per(5, 'minute')] };
+
+/** What a store answers for the first hit of this standing, and of the others that nothing is used. */
+function takenWith({ hits }: Plan, standing: Standing, windows: Found['windows'] | undefined): Taken {
+  const found = hits.map((hit, index): Found => {
+    const own = index === 0 ? (windows ?? hit.windows) : hit.windows;
+    return {
+      standing: index === 0 ? standing : undefined,
+      windows: own,
+      counts: own.flatMap(({ seconds }) => [NOW - (NOW % seconds), 0]),
+    };
+  });
+  return { nowSeconds: NOW, found };
+}
+
+const REFUSED: Found['windows'] = [];
+const INVALID = '{"error":{"code":"INVALID_API_KEY","message":"The API key is not valid.","status":401,"details":{}}}';
+
+describe('a refused key', () => {
+  test.each([
+    { title: 'one without a record', standing: 'unknown' },
+    { title: 'an inactive one', standing: 'inactive' },
+  ] as const)('denies with a reason and a body of its own: $title', ({ standing }) => {
+    const planned = plan(policyOf([node]), [of({ api_key: key })]);
+    const decision = settle(planned, takenWith(planned, standing, REFUSED));
+    expect(decision).toMatchObject({ allowed: false, reason: 'invalid_api_key', statuses: [{ readings: [] }] });
+    expect(answerOf(decision, 'documented')).toEqual({
+      headers: [
+        ['content-type', 'application/json'],
+        ['cache-control', 'no-store'],
+      ],
+      body: INVALID,
+      retryAfterSeconds: undefined,
+    });
+  });
+
+  test('is told in the words of RFC 9457 where headers are in the style of the draft', () => {
+    const planned = plan(policyOf([node]), [of({ api_key: key })]);
+    const answer = answerOf(settle(planned, takenWith(planned, 'unknown', REFUSED)), 'ietf');
+    expect(answer.headers[0]).toEqual(['content-type', 'application/problem+json']);
+    expect(JSON.parse(answer.body as string)).toEqual({
+      type: 'about:blank',
+      title: 'The API key is not valid',
+      status: 401,
+    });
+  });
+
+  test('is told before any limit that is over: waiting does not mend it', () => {
+    const planned = plan(policyOf([node, minute]), [of({ api_key: key }), of({ minute: 'x' }, { hitsAddend: 9 })]);
+    const decision = settle(planned, takenWith(planned, 'unknown', REFUSED));
+    expect(decision.reason).toBe('invalid_api_key');
+    expect(decision.deciding).toBe(decision.statuses[0]);
+    expect(decision.statuses.map(({ reason }) => reason)).toEqual(['invalid_api_key', 'cost_exceeds_limit']);
+  });
+
+  test('leaves what is left of other limits as it was', () => {
+    const planned = plan(policyOf([node, minute]), [of({ api_key: key }), of({ minute: 'x' })]);
+    const decision = settle(planned, takenWith(planned, 'unknown', REFUSED));
+    expect(decision.statuses[1]).toMatchObject({ reason: 'within_limit', reported: { remaining: 5 } });
+  });
+
+  test('is refused by its form alone with the same answer, and no store was asked', () => {
+    const planned = plan(policyOf([{ ...node, unknown_keys: 'deny' }]), [of({ api_key: 'mistyped' })]);
+    const decision = settle(planned, { nowSeconds: NOW, found: [] });
+    expect(answerOf(decision, 'documented').body).toBe(INVALID);
+  });
+
+  test('passes in shadow mode, and callers are told nothing', () => {
+    const planned = plan(policyOf([{ ...node, shadow_mode: true }]), [of({ api_key: key })]);
+    const decision = settle(planned, takenWith(planned, 'inactive', REFUSED));
+    expect(decision).toMatchObject({ allowed: true, reason: 'shadowed', deciding: undefined });
+    expect(answerOf(decision, 'documented').headers).toEqual([]);
+  });
+});
+
+describe('a key with numbers of its own', () => {
+  const limits = [per(300, 'minute'), per(10_000, 'day')];
+  const planned = plan(policyOf([{ ...node, limits }]), [of({ api_key: key })]);
+  const policyFieldOf = (windows: Found['windows']) =>
+    answerOf(settle(planned, takenWith(planned, 'active', windows)), 'documented').headers[0]?.[1];
+
+  test('is told those numbers, in every field', () => {
+    const windows = [windowOf(7, 'minute'), windowOf(10_000, 'day')];
+    const { headers } = answerOf(settle(planned, takenWith(planned, 'active', windows)), 'documented');
+    expect(Object.fromEntries(headers)).toMatchObject({
+      'RateLimit-Policy': '7;w=60, 10000;w=86400',
+      'RateLimit-Limit': '7',
+      'RateLimit-Remaining': '6',
+    });
+  });
+
+  test('is not told of a window that its numbers keep from ever binding', () => {
+    expect(policyFieldOf([windowOf(10_000, 'minute'), windowOf(10_000, 'day')])).toBe('10000;w=86400');
+  });
+});
+
+test.each([
+  { standing: 'inactive', rule: 'error', fails: true },
+  { standing: 'inactive', rule: 'deny', fails: false },
+  { standing: 'unknown', rule: 'error', fails: false },
+  { standing: 'active', rule: 'error', fails: false },
+] as const)('a call with an $standing key fails under inactive_keys: $rule: $fails', ({ standing, rule, fails }) => {
+  const planned = plan(policyOf([minute, { ...node, inactive_keys: rule }]), [
+    of({ api_key: key }),
+    of({ minute: '1' }),
+  ]);
+  expect(failsFor(planned, takenWith(planned, standing, undefined))).toBe(fails);
+});
