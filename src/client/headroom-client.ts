@@ -3,6 +3,7 @@ import { type Fetch, REAL } from './environment.ts';
 import { HeadroomError } from './errors.ts';
 import type {
   AdminLimitReset,
+  AdminLimitResetAnswer,
   AuditEntry,
   CheckAnswer,
   CheckRequest,
@@ -108,10 +109,15 @@ export class HeadroomClient {
   }
 
   /** @param graceSeconds how long the key before stays good */
-  rotateKey(id: string, graceSeconds = 0, { idempotencyKey, signal }: CreationOptions = {}): Promise<RotatedKey> {
-    const headers = { 'Idempotency-Key': idempotencyKey };
-    const body = { grace_seconds: graceSeconds };
-    return this.#call({ method: 'POST', path: keyPath(id, 'rotate'), body, headers, signal });
+  rotateKey(id: string, graceSeconds = 0, options: CreationOptions & ChangeOptions = {}): Promise<RotatedKey> {
+    const { headers, signal } = conditions(options);
+    return this.#call({
+      method: 'POST',
+      path: keyPath(id, 'rotate'),
+      body: { grace_seconds: graceSeconds },
+      headers: { ...headers, 'Idempotency-Key': options.idempotencyKey },
+      signal,
+    });
   }
 
   /** Which record a key belongs to. */
@@ -124,8 +130,8 @@ export class HeadroomClient {
     return this.#call({ method: 'GET', path: '/v1/audit', query: { page, page_size: pageSize }, signal });
   }
 
-  async resetAdminLimit(reset: AdminLimitReset, { signal }: CallOptions = {}): Promise<void> {
-    await this.#call({ method: 'POST', path: '/v1/limits/reset', body: reset, signal });
+  resetAdminLimit(reset: AdminLimitReset, { signal }: CallOptions = {}): Promise<AdminLimitResetAnswer> {
+    return this.#call({ method: 'POST', path: '/v1/limits/reset', body: reset, signal });
   }
 
   async #call<T>({ method, path, query = {}, body, headers = {}, signal, retry }: Route): Promise<T> {

@@ -96,10 +96,16 @@ export interface AuditEntry {
   readonly after: unknown;
 }
 
-/** Whose wrong tokens are forgiven: an address, or who asks. */
+/** At least one of them. */
 export interface AdminLimitReset {
+  /** What wrong tokens from there have used. */
   readonly address?: string;
+  /** What the presented token has used. */
   readonly token?: true;
+}
+
+export interface AdminLimitResetAnswer {
+  readonly reset: readonly { readonly limit: string; readonly value: string }[];
 }
 
 export interface CheckDescriptor {
