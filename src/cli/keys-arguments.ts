@@ -76,11 +76,24 @@ function parsed(args: readonly string[], kinds: OptionKinds): Parsed {
     ]),
   );
   try {
-    return parseArgs({ args: [...args], options, allowPositionals: true });
+    return parseArgs({ args: joined(args, kinds), options, allowPositionals: true });
   } catch (error) {
     // Node goes on to say how an operand could begin with a dash.
     throw new UsageError(String((error as Error).message).split(/\. |\n/)[0]);
   }
+}
+
+/** `--sort -name` as `--sort=-name`: Node would ask which of the two was meant. `--sort --json` stays a mistake. */
+function joined(args: readonly string[], kinds: OptionKinds): string[] {
+  const takesValue = (arg: string | undefined): boolean => {
+    const kind = arg?.startsWith('--') ? kinds[arg.slice(2)] : undefined;
+    return kind !== undefined && kind !== 'flag';
+  };
+  const isValue = args.map((arg, index) => /^-[^-]/.test(arg) && takesValue(args[index - 1]));
+  return args.flatMap((arg, index) => {
+    if (isValue[index]) return [];
+    return [isValue[index + 1] ? `${arg}=${args[index + 1]}` : arg];
+  });
 }
 
 function requireInteger(name: string, text: string | undefined): void {
