@@ -144,6 +144,14 @@ describe('maxWaitMillis', () => {
     expect(sentAt).toEqual([0, 250, 750]);
   });
 
+  test('counts a pause and a backoff together', async () => {
+    const exhausted = { 'RateLimit-Limit': '20', 'RateLimit-Remaining': '0', 'RateLimit-Reset': '60' };
+    const steps = [{ status: 200, headers: exhausted }, { status: 503 }];
+    const { fetch } = scripted(steps, { maxWaitMillis: 61_249 });
+    await fetch(URL_TEXT);
+    expect(await outcome(fetch(URL_TEXT))).toMatchObject({ code: 'RATE_LIMIT_WAIT_TOO_LONG', waitMillis: 250 });
+  });
+
   test('counts the wait for the answer of another call', async () => {
     const { fetch } = scripted(['never'], { maxWaitMillis: 1_000 });
     void fetch(URL_TEXT);
@@ -188,6 +196,18 @@ describe('an AbortSignal ends', () => {
     const { fetch, sentAt } = scripted([{ status: 200 }]);
     await expect(fetch(URL_TEXT, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
     expect(sentAt).toEqual([]);
+  });
+
+  test('a call that may be made again, which is not announced any more', async () => {
+    const events: GovernedEvent[] = [];
+    const { fetch } = scripted(['never'], { onEvent: (event) => events.push(event) });
+    const abort = new AbortController();
+    const call = fetch(URL_TEXT, { signal: abort.signal });
+    await clock.pass(100);
+    abort.abort(reason);
+    await expect(call).rejects.toBe(reason);
+    await settled();
+    expect(events).toEqual([]);
   });
 
   test("a Request's own signal does", async () => {
