@@ -51,7 +51,7 @@ class Governor:
         if known is None or end > known[1] + 2:
             self.windows[limit] = [remaining, end]
         else:  # answers come out of order: the least that was told in a window is what is left
-            self.windows[limit] = [min(known[0], remaining), min(known[1], end)]
+            self.windows[limit] = [min(known[0], remaining), max(known[1], end)]
 
     def _wait_seconds(self):
         now = time.monotonic()
@@ -93,7 +93,7 @@ def main(url, key, callers, calls):
     governor, statuses, numbers = Governor(), {}, iter(range(calls))
 
     def caller():
-        connection = connect(address.netloc)
+        connection = connect(address.netloc, timeout=30)
         while True:
             with governor.changed:
                 if next(numbers, None) is None:

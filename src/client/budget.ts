@@ -88,10 +88,11 @@ export class Budget {
       this.#boundWindows();
       return;
     }
-    // The same window: what was told last may have been decided first.
+    // The same window, as far as can be told: what is answered last may have been decided first. If it was the next
+    // window after all, its end counts: what it has left must not be forgotten before.
     known.remaining = Math.min(known.remaining, remaining);
     known.endsAfterMillis = Math.max(known.endsAfterMillis, endsAfterMillis);
-    known.endsByMillis = Math.min(known.endsByMillis, endsByMillis);
+    known.endsByMillis = Math.max(known.endsByMillis, endsByMillis);
   }
 
   #forgetEnded(inFlight: number, nowMillis: number): void {

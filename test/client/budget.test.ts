@@ -10,13 +10,21 @@ function told(limit: number, remaining: number, resetSeconds: number) {
 }
 
 describe('a window', () => {
-  test('ends by the earliest of the ends that its answers tell', () => {
+  test('ends by the latest of the ends that its answers tell', () => {
     const budget = new Budget();
-    budget.answered(told(100, 50, 5), seconds(0), seconds(3)); // by 8
-    budget.answered(told(100, 49, 5), seconds(0), seconds(0)); // by 5
+    budget.answered(told(100, 50, 5), seconds(0), seconds(0)); // by 5
+    budget.answered(told(100, 49, 5), seconds(0), seconds(3)); // by 8
     budget.answered(told(100, 48, 5), seconds(0), seconds(2)); // by 7
-    expect(budget.verdict(0, seconds(4.999))).toEqual({ type: 'go' });
-    expect(budget.verdict(0, seconds(5))).toEqual({ type: 'ask' });
+    expect(budget.verdict(0, seconds(7.999))).toEqual({ type: 'go' });
+    expect(budget.verdict(0, seconds(8))).toEqual({ type: 'ask' });
+  });
+
+  test('keeps what an answer tells that may be of this window or of the next', () => {
+    const budget = new Budget();
+    budget.answered(told(100, 50, 2), seconds(0), seconds(0)); // from 1 to 2
+    budget.answered(told(100, 0, 3), seconds(0), seconds(1)); // from 2 to 4
+    budget.answered(told(100, 1, 3), seconds(1), seconds(1)); // from 3 to 4
+    expect(budget.verdict(0, seconds(1))).toEqual({ type: 'pause', untilMillis: seconds(5) });
   });
 
   test('is not changed by a late answer of the one before', () => {
