@@ -128,7 +128,8 @@ export class KeyAdmin {
     const previous = hasher.previousHash(key);
     const hashes = previous === undefined ? [hasher.hash(key)] : [hasher.hash(key), previous];
     const standing = standingOf(stored, hashes, Math.floor(clock.nowMillis() / 1_000));
-    if (stored === undefined || standing === 'unknown') throw new NotFound('key', 'no record belongs to this key');
+    const isIts = standing === 'active' || standing === 'inactive';
+    if (stored === undefined || !isIts) throw new NotFound('key', 'no record belongs to this key');
     return stored.record;
   }
 

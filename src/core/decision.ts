@@ -79,14 +79,14 @@ export function settle(plan: Plan, taken: Taken): Decision {
   };
 }
 
-/** Whether the policy wants a call to fail because of an API key that is disabled, revoked or expired. */
+/** Whether the policy wants a call to fail because of an API key that is no longer good. */
 export function failsFor(plan: Plan, taken: Taken): boolean {
   let next = 0;
   return plan.descriptors.some((planned) => {
     if (planned?.hit === undefined) return false;
     const { standing } = taken.found[next] as Found;
     next += 1;
-    return planned.failsInactive && standing === 'inactive';
+    return planned.failsInactive && (standing === 'inactive' || standing === 'replaced');
   });
 }
 
@@ -136,7 +136,8 @@ function outcomeOf(hit: Hit, { windows, counts }: Found): Outcome {
 
 function statusOf(planned: PlannedDescriptor, hit: Hit, found: Found, outcome: Outcome, denied: boolean): Status {
   const { standing, windows } = found;
-  const policyLimit = standing === 'unknown' ? planned.unknownLimit : planned.limit;
+  const isItsOwn = standing !== 'unknown' && standing !== 'replaced';
+  const policyLimit = isItsOwn ? planned.limit : planned.unknownLimit;
   if (outcome === 'refused') return refusedStatus(policyLimit);
   const limit = windows === policyLimit.windows ? policyLimit : { ...policyLimit, windows };
   const readings = readingsOf(hit, found, isChargedHit(hit, outcome, denied));

@@ -65,7 +65,7 @@ export class Undecidable extends Error {
   }
 }
 
-/** An API key that is disabled, revoked or expired, where the policy wants its use to fail. Nothing was charged all or nothing. */
+/** An API key that is disabled, revoked, expired or rotated away, where the policy wants its use to fail. Nothing was charged all or nothing. */
 export class InvalidApiKey extends Error {
   readonly code = 'INVALID_API_KEY';
 

@@ -37,7 +37,7 @@ export interface PresentedKey {
   /** The record's own numbers replace the max of the windows of their length. */
   readonly ownLimits: boolean;
   readonly refusesInactive: boolean;
-  /** What is charged for a key without a record; undefined: it is refused. */
+  /** What is charged for a key without a record, or of a record whose key is another; undefined: it is refused. */
   readonly unknown: Target | undefined;
 }
 
@@ -54,8 +54,20 @@ export function resolveHit(hit: Hit, stored: StoredKey | undefined, nowSeconds: 
   const { key, subject, record } = hit;
   if (key === undefined) return { standing: undefined, target: hit };
   const standing = standingOf(stored, key.hashes, nowSeconds);
-  if (standing === 'unknown') return { standing, target: key.unknown };
-  if (standing === 'inactive') return { standing, target: key.refusesInactive ? undefined : hit };
+  if (standing !== 'active') return { standing, target: targetOf(hit, standing) };
   const own = stored !== undefined && key.ownLimits;
   return { standing, target: own ? { subject, record, windows: ownWindows(stored.record, hit.windows) } : hit };
+}
+
+/**
+ * What the policy's own numbers are charged to. Never the counter of a record for a key that is not its own: whoever
+ * knows an id could use up what belongs to its owner.
+ * @returns undefined: the key is refused
+ */
+export function targetOf(hit: Hit, standing: Standing): Target | undefined {
+  const { key } = hit;
+  if (key === undefined || standing === 'active') return hit;
+  if (standing === 'unknown') return key.unknown;
+  if (key.refusesInactive) return undefined;
+  return standing === 'inactive' ? hit : key.unknown;
 }

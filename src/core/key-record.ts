@@ -50,8 +50,11 @@ export interface KeyChange {
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
-/** `unknown`: there is no record, or not of this key. `inactive`: disabled, revoked or expired. */
-export type Standing = 'active' | 'inactive' | 'unknown';
+/**
+ * `inactive`: disabled, revoked or expired. `replaced`: there is a record, and its key is another: this one was rotated
+ * away, or made up. `unknown`: there is no record.
+ */
+export type Standing = 'active' | 'inactive' | 'replaced' | 'unknown';
 
 /** The record after a change, one version later. */
 export function changedRecord(record: KeyRecord, change: KeyChange, nowMillis: number): KeyRecord {
@@ -79,7 +82,8 @@ export function activeUntil({ status, expiresAt }: KeyRecord): number {
  * @param hashes of the presented key, one for every hash secret in use
  */
 export function standingOf(stored: StoredKey | undefined, hashes: readonly string[], nowSeconds: number): Standing {
-  if (stored === undefined || !isItsKey(stored.credentials, hashes, nowSeconds)) return 'unknown';
+  if (stored === undefined) return 'unknown';
+  if (!isItsKey(stored.credentials, hashes, nowSeconds)) return 'replaced';
   return nowSeconds < activeUntil(stored.record) ? 'active' : 'inactive';
 }
 

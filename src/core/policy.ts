@@ -15,7 +15,7 @@ export interface KeyClass {
 /** What becomes of keys without a record: the class of their prefix, no pass, or one counter for all from an address. */
 export type UnknownKeys = 'default' | 'deny' | 'share';
 
-/** What becomes of keys that are disabled, revoked or expired: the policy's own numbers, no pass, or an error. */
+/** What becomes of keys that are disabled, revoked, expired or rotated away: the policy's own numbers, no pass, or an error. */
 export type InactiveKeys = 'default' | 'deny' | 'error';
 
 export interface KeyRules {

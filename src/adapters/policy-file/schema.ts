@@ -56,7 +56,9 @@ const descriptor: z.ZodType<DescriptorDefinition> = z.strictObject(
     inactive_keys: z
       .enum(['default', 'deny', 'error'])
       .optional()
-      .describe('Keys that are disabled, revoked or expired: limited by the class, denied (the default), or an error.'),
+      .describe(
+        'Keys that are disabled, revoked, expired or rotated away: limited by the class, denied (the default), or an error.',
+      ),
     limits: windows.optional(),
     classes: z.array(keyClass).max(64).optional().describe('Limits that replace `limits` for keys of a kind.'),
     rate_limit: rateLimit.optional(),

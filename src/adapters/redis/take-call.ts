@@ -1,11 +1,11 @@
 /** take.lua's arguments and its reply, as that file describes them. */
 import type { Found, Taken } from '../../core/decision.ts';
-import type { Hit, Target } from '../../core/hit.ts';
+import { type Hit, targetOf } from '../../core/hit.ts';
 import type { Standing } from '../../core/key-record.ts';
 import type { Window } from '../../core/limit.ts';
 
 /** By the number that stands for each in a reply. */
-const STANDINGS: readonly Standing[] = ['unknown', 'active', 'inactive'];
+const STANDINGS: readonly Standing[] = ['unknown', 'active', 'inactive', 'replaced'];
 
 export function argumentsOf({ always, enforced, cost, need, key, windows }: Hit): string[] {
   const charge = [flag(always), flag(enforced), String(cost), String(need)];
@@ -33,12 +33,6 @@ export function readReply(hits: readonly Hit[], reply: readonly number[]): Taken
     return { standing, windows: withMaxes(windows, values), counts: values.filter((_, index) => index % 3 !== 2) };
   });
   return { nowSeconds: reply[0] as number, found };
-}
-
-/** @returns undefined if the key is refused */
-function targetOf(hit: Hit, standing: Standing): Target | undefined {
-  if (standing === 'unknown') return hit.key?.unknown;
-  return standing === 'inactive' && hit.key?.refusesInactive ? undefined : hit;
 }
 
 /** Each window with the max that was in force; the same windows if nothing replaced any. */

@@ -14,12 +14,12 @@
 --          previous  its hash under the previous hash secret, or empty
 --          own       1: the record's own numbers replace the max of the window of their length; else 0
 --          refuses   1: a key that is not active is refused; else 0
---          counts    1: a key without a record is counted; 0: it is refused
+--          counts    1: a key without a record, or of a record whose key is another, is counted; 0: it is refused
 --        then:
 --          windows   how many follow, each as two arguments: its length in seconds, its max
 --        and if it is keyed and `counts`, the same once more: the windows for a key without a record
--- reply  { now, then for every hit: if it is keyed its standing (0 no record, 1 active, 2 not active); then, unless the
---        key is refused, for every window: start, used before this hit, and if it is keyed the max in force }, all integers
+-- reply  { now, then for every hit: if it is keyed its standing (0 no record, 1 active, 2 not active, 3 the record's key
+--        is another); then, unless the key is refused, for every window: start, used before this hit, and if it is keyed the max in force }, all integers
 --
 -- A counter's value is its windows, 16 bytes each: length (4), start (5), used (7), little-endian.
 -- core/window.ts, core/hit.ts and core/decision.ts are the twin of this file: the same vectors are run against both.
@@ -27,7 +27,7 @@
 local RECORD = '<I4I5I7'
 local RECORD_BYTES = 16
 local COST_MAX = 9007199254740991 -- 2^53 - 1: a Lua number is a double
-local UNKNOWN, ACTIVE, INACTIVE = 0, 1, 2
+local UNKNOWN, ACTIVE, INACTIVE, REPLACED = 0, 1, 2, 3
 
 local time = redis.call('TIME')
 local now = tonumber(time[1])
@@ -90,7 +90,7 @@ local function is_its(record, field, stored, presented)
   if stored == presented.hash then
     return true
   end
-  if presented.previous == '' or stored ~= presented.previous then
+  if stored ~= presented.previous then
     return false
   end
   redis.call('HSET', record, field, presented.hash)
@@ -99,10 +99,13 @@ end
 
 local function standing_of(record, presented)
   local stored = redis.call('HMGET', record, 'hash', 'until', 'rotated', 'rotated_until')
-  local current = stored[1] and is_its(record, 'hash', stored[1], presented)
+  if not stored[1] then
+    return UNKNOWN
+  end
+  local current = is_its(record, 'hash', stored[1], presented)
   local rotated = not current and stored[3] and now < tonumber(stored[4]) and is_its(record, 'rotated', stored[3], presented)
   if not current and not rotated then
-    return UNKNOWN
+    return REPLACED
   end
   return now < tonumber(stored[2]) and ACTIVE or INACTIVE
 end
@@ -142,11 +145,14 @@ local function resolve_key(key)
   end
 
   local standing = standing_of(record, presented)
-  if standing == UNKNOWN then
+  if (standing == INACTIVE or standing == REPLACED) and refuses then
+    return standing
+  end
+  if standing == UNKNOWN or standing == REPLACED then
     return standing, unknown_key, unknown_windows
   end
   if standing == INACTIVE then
-    return standing, not refuses and key or nil, windows
+    return standing, key, windows
   end
   for w = 1, own and #windows or 0 do
     windows[w].max = tonumber(redis.call('HGET', record, 'max:' .. windows[w].seconds)) or windows[w].max
