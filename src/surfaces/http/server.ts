@@ -1,4 +1,5 @@
 /** The HTTP port: JSON decisions, health, and the document that describes them. */
+import { maxHeaderSize } from 'node:http';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
@@ -47,6 +48,8 @@ const CHECK_MILLIS = 1_000;
 export async function buildHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
   const app = fastify({
     bodyLimit: BODY_BYTES_MAX,
+    // As long as an address can be: what is too long for an id is an unknown id like any other.
+    routerOptions: { maxParamLength: maxHeaderSize },
     requestTimeout: REQUEST_MILLIS_MAX,
     http: { connectionsCheckingInterval: CHECK_MILLIS, headersTimeout: REQUEST_MILLIS_MAX },
     forceCloseConnections: false,
