@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Redis } from 'ioredis';
+import { BenchRedis } from './bench-redis.ts';
 import { type Running, start, stop, waitFor } from './processes.ts';
 import { POLICY } from './workload.ts';
 
@@ -75,47 +75,4 @@ function startService(variant: Variant, nodeArgs: readonly string[], redis?: Ben
 function grpcPortIn(output: string): number | undefined {
   const line = output.split('\n').find((text) => text.includes('"grpcPort"') && text.endsWith('}'));
   return line === undefined ? undefined : (JSON.parse(line) as { grpcPort: number }).grpcPort;
-}
-
-/** A redis-server on a unix socket that keeps nothing. */
-class BenchRedis {
-  readonly socket: string;
-  readonly #running: Running;
-  /** Asked only before and after a measurement. */
-  readonly #client: Redis;
-
-  private constructor(socket: string, running: Running, client: Redis) {
-    this.socket = socket;
-    this.#running = running;
-    this.#client = client;
-  }
-
-  static async start(folder: string): Promise<BenchRedis> {
-    const socket = join(folder, 'redis.sock');
-    const quiet = ['--port', '0', '--save', '', '--appendonly', 'no', '--dir', folder];
-    const running = start('redis-server', ['--unixsocket', socket, ...quiet]);
-    const client = new Redis({ path: socket, maxRetriesPerRequest: null, retryStrategy: () => 20 });
-    // Until the socket is there; whether it ever is, is waitFor's matter.
-    client.on('error', () => undefined);
-    try {
-      await waitFor(running, () => (client.status === 'ready' ? true : undefined));
-    } catch (error) {
-      client.disconnect();
-      throw error;
-    }
-    return new BenchRedis(socket, running, client);
-  }
-
-  get pid(): number {
-    return this.#running.pid;
-  }
-
-  subjects(): Promise<number> {
-    return this.#client.dbsize();
-  }
-
-  async stop(): Promise<void> {
-    this.#client.disconnect();
-    await stop(this.#running);
-  }
 }

@@ -30,6 +30,7 @@ export interface OnceReply {
   readonly name: string;
   /** Opaque: sealed by whoever wrote it. */
   readonly reply: string;
+  /** Whole, at least 1. */
   readonly seconds: number;
 }
 
@@ -40,7 +41,10 @@ export type WriteOutcome =
   /** `once.name` was used before; nothing was written. */
   | { readonly kind: 'repeated'; readonly reply: string };
 
-/** `-` before the field: descending. Keys created one after the other stand in that order, whatever the clocks said. */
+/**
+ * `-` before the field: descending. Keys created one after the other stand in that order, whatever the clocks said; names
+ * in that of their bytes in UTF-8, equal ones in that of their ids. A name is well-formed and has no NUL.
+ */
 export type KeySort = 'created_at' | '-created_at' | 'name' | '-name';
 
 export interface KeyQuery {
@@ -49,7 +53,7 @@ export interface KeyQuery {
   readonly pageSize: number;
   readonly type?: KeyType | undefined;
   readonly status?: KeyStatus | undefined;
-  /** With what the name begins; only with a sort by name. */
+  /** With what the name begins, byte by byte; only with a sort by name. */
   readonly namePrefix?: string | undefined;
   readonly sort: KeySort;
 }

@@ -11,6 +11,7 @@ export function describeLists(get: () => KeysUnderTest): void {
   describeFilters(get);
   describeNames(get);
   describePages(get);
+  describeUnions(get);
   describeMoves(get);
 }
 
@@ -186,6 +187,33 @@ function describePages(get: () => KeysUnderTest): void {
     const untouched = (list: readonly string[]) => list.filter((id) => !touched.has(id));
     expect(untouched(ids)).toEqual(untouched(all.map(({ record }) => record.id)));
     expect(new Set(ids).size).toBe(ids.length);
+  });
+}
+
+/** Keys of one type and status next to one another in every order, and scattered: where one filter's page ends is everywhere. */
+function describeUnions(get: () => KeysUnderTest): void {
+  const COUNT = 400;
+  const kindOf = (number: number) => ({ type: TYPES[number % 2]!, status: KEY_STATUSES[number % 3]! });
+  const rows = [
+    { title: 'take turns', kind: kindOf },
+    { title: 'stand in blocks', kind: (made: number) => kindOf(Math.floor(made / 67)) },
+    { title: 'are scattered', kind: (made: number) => kindOf((made * made * 7 + made) % 41) },
+    { title: 'are nearly all of one kind', kind: (made: number) => kindOf(made % 97 === 5 ? made : 0) },
+  ];
+  test.each(rows)('kinds that $title: every page of every size continues the one before', async ({ kind }) => {
+    const { registry } = get();
+    const all: StoredKey[] = [];
+    for (let made = 0; made < COUNT; made++) {
+      all.push(await create(registry, { ...kind(made), name: `n${String(made).padStart(4, '0')}` }));
+    }
+    const filters = [{}, { type: 'secret' }, { status: 'active' }] as const;
+    for (const query of filters.flatMap((filter) => SORTS.map((sort) => ({ ...filter, sort })))) {
+      for (const pageSize of [7, 64]) {
+        expect(await idsOf(registry, { ...query, pageSize })).toEqual(expected(all, query));
+      }
+    }
+    const query = { sort: 'name', namePrefix: 'n01', pageSize: 9 } as const;
+    expect(await idsOf(registry, query)).toEqual(expected(all, query));
   });
 }
 

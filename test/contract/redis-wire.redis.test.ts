@@ -5,12 +5,13 @@ import { readPolicies } from '../../src/adapters/policy-file/read-policy.ts';
 import { RedisStore } from '../../src/adapters/redis/redis-store.ts';
 import { Limiter } from '../../src/app/limiter.ts';
 import { compilePolicy } from '../../src/core/definition.ts';
+import type { Hit } from '../../src/core/hit.ts';
 import type { DomainPolicy, PolicySet } from '../../src/core/policy.ts';
 import type { CounterStore } from '../../src/ports/counter-store.ts';
 import { countsOf, of, request } from '../core/build.ts';
-import { until } from '../support/children.ts';
 import { TestRedis } from '../support/redis.ts';
 import { ManualClock } from './manual-clock.ts';
+import { commandsDuring as allCommandsDuring } from './redis-monitor.ts';
 import { connectTo, keyOf, openStore } from './redis-under-test.ts';
 import { hit, someone, windowOfSeconds, windows } from './store-under-test.ts';
 
@@ -39,30 +40,27 @@ function policies(...all: readonly DomainPolicy[]): PolicySet {
   return new Map(all.map((policy) => [policy.domain, policy]));
 }
 
-/** The commands that clients send while `action` runs, with all their arguments; what scripts do is not among them. */
+/** Of clients; what scripts do is not among them. */
 async function commandsDuring(action: () => Promise<unknown>): Promise<string[][]> {
-  const monitor = await redis.client.duplicate().monitor();
-  const commands: string[][] = [];
-  monitor.on('monitor', (_: string, args: string[], source: string) => {
-    if (source !== 'lua') commands.push(args);
-  });
-  try {
-    await action();
-    // What comes after everything else tells that everything else has arrived.
-    await redis.client.echo('the end');
-    await until('MONITOR shows the end', () => commands.some((args) => args[1] === 'the end'));
-  } finally {
-    monitor.disconnect();
-  }
-  return commands.filter((args) => args[1] !== 'the end');
+  const commands = await allCommandsDuring(redis, action);
+  return commands.filter(({ byScript }) => !byScript).map(({ args }) => [...args]);
 }
 
 describe('a request', () => {
   const one = () => [hit(someone(), windows({ a: 9, b: 9 }))];
   const several = () => [...one(), ...one(), hit(someone(), windows({ c: 9 }), { always: true })];
 
+  const keyed = (): Hit[] => {
+    const record = 'key_0123456789ab';
+    const unknown = { subject: someone(), record, windows: windows({ a: 9 }) };
+    const key = { hashes: ['a hash', 'another'], ownLimits: true, refusesInactive: true, unknown };
+    return [hit(someone(), windows({ a: 9, b: 9 }), { record, key })];
+  };
+
   test.each([
     { title: 'of one descriptor', hits: one },
+    { title: 'with an API key', hits: keyed },
+    { title: 'with several API keys', hits: () => [...keyed(), ...one(), ...keyed()] },
     { title: 'of several descriptors', hits: several },
     { title: 'that peeks', hits: () => [hit(someone(), windows({ a: 9 }), { cost: 0, need: 1 })] },
     { title: 'that is denied', hits: () => [hit(someone(), windows({ a: 0 }))] },
@@ -98,6 +96,19 @@ describe('a request', () => {
     const [, , keys, ...rest] = command as string[];
     expect(Number(keys)).toBe(3);
     expect(rest.slice(0, 3).every((key) => /^test:hr:[\w-]{43}$/.test(key))).toBe(true);
+  });
+
+  test('with an API key names its counters and its record, all on one slot of a cluster', async () => {
+    const hits = keyed();
+    await store.take(hits);
+    const [command] = await commandsDuring(() => store.take(hits));
+    const [, , keys, ...rest] = command as string[];
+    expect(Number(keys)).toBe(3);
+    expect(rest.slice(0, 3)).toEqual([
+      expect.stringMatching(/^test:hr:\{key_0123456789ab\}:[\w-]{43}$/),
+      'test:hr:key:{key_0123456789ab}',
+      expect.stringMatching(/^test:hr:\{key_0123456789ab\}:[\w-]{43}$/),
+    ]);
   });
 });
 
@@ -180,7 +191,7 @@ test('no value of a descriptor is kept in clear, secret or not', async () => {
   const limiter = limiterOf(policies(policy), store, 0);
   await limiter.decide(request([of({ email: 'somebody@example.org' })]), { door: 'rls' });
   const names = await redis.client.keys('*');
-  expect(names.filter((name) => !/^test:hr:[\w-]{43}$/.test(name))).toEqual([]);
+  expect(names.filter((name) => !/^test:hr:(\{key_0123456789ab\}:)?[\w-]{43}$/.test(name))).toEqual([]);
 });
 
 test('a prefix keeps the counters of two installations in one Redis apart', async () => {

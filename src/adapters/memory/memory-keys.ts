@@ -1,5 +1,5 @@
 /** API-key records in this process's memory: for one process, gone with it. What a record may become is key-record.ts's matter. */
-import type { KeyRecord, StoredKey } from '../../core/key-record.ts';
+import type { StoredKey } from '../../core/key-record.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type {
   AuditEntry,
@@ -20,6 +20,15 @@ const AUDIT_ENTRIES_MAX = 10_000;
 /** Beyond it, the reply remembered longest ago is forgotten: its write, if it is asked for again, is made again. */
 const REPLIES_MAX = 10_000;
 
+interface Kept {
+  readonly stored: StoredKey;
+  /**
+   * What lists by name are ordered by: the bytes of UTF-8, as in Redis (UTF-16 orders what is beyond U+FFFF otherwise);
+   * equal names by id. Names have no NUL.
+   */
+  readonly nameBytes: Buffer;
+}
+
 interface Remembered {
   readonly reply: string;
   readonly untilMillis: number;
@@ -29,7 +38,7 @@ interface Remembered {
 export class MemoryKeys implements KeyRegistry {
   readonly #clock: Pick<Clock, 'nowMillis'>;
   /** In the order of creation: a record that changes keeps its place. */
-  readonly #keys = new Map<string, StoredKey>();
+  readonly #keys = new Map<string, Kept>();
   readonly #replies = new Map<string, Remembered>();
   /** As JSON, oldest first: what was changed afterwards changes no entry. */
   readonly #audit: string[] = [];
@@ -40,7 +49,7 @@ export class MemoryKeys implements KeyRegistry {
 
   /** For a decision, which reads the record in the same turn as the counters. */
   stored(id: string): StoredKey | undefined {
-    return this.#keys.get(id);
+    return this.#keys.get(id)?.stored;
   }
 
   find(id: string): Promise<StoredKey | undefined> {
@@ -50,20 +59,21 @@ export class MemoryKeys implements KeyRegistry {
   write({ before, after, audit, once }: KeyWrite): Promise<WriteOutcome> {
     const reply = once && this.#replyOf(once.name);
     if (reply !== undefined) return Promise.resolve({ kind: 'repeated', reply });
-    const { id } = after.record;
-    if (this.#keys.get(id)?.record.version !== before?.record.version) return Promise.resolve({ kind: 'conflict' });
-    this.#keys.set(id, after);
+    const { id, name } = after.record;
+    if (this.stored(id)?.record.version !== before?.record.version) return Promise.resolve({ kind: 'conflict' });
+    this.#keys.set(id, { stored: after, nameBytes: Buffer.from(`${name}\0${id}`) });
     this.#addAudit(audit);
     if (once !== undefined) this.#remember(once);
     return Promise.resolve({ kind: 'written' });
   }
 
-  /** Looks at every record. */
+  /** Looks at every record, whatever the page: some milliseconds for ten thousand. */
   list(query: KeyQuery): Promise<Page<StoredKey>> {
     const found = [...this.#keys.values()].filter(matching(query));
-    if (query.sort.endsWith('name')) found.sort((one, other) => byName(one.record, other.record));
+    if (query.sort.endsWith('name')) found.sort((one, other) => Buffer.compare(one.nameBytes, other.nameBytes));
     if (query.sort.startsWith('-')) found.reverse();
-    return Promise.resolve(pageOf(found, query.page, query.pageSize));
+    const { items, totalCount } = pageOf(found, query.page, query.pageSize);
+    return Promise.resolve({ items: items.map(({ stored }) => stored), totalCount });
   }
 
   replyOf(name: string): Promise<string | undefined> {
@@ -101,17 +111,12 @@ export class MemoryKeys implements KeyRegistry {
   }
 }
 
-function matching({ type, status, namePrefix }: KeyQuery): (stored: StoredKey) => boolean {
+function matching({ type, status, namePrefix }: KeyQuery): (kept: Kept) => boolean {
   const prefix = Buffer.from(namePrefix ?? '');
-  return ({ record }) =>
+  return ({ stored: { record }, nameBytes }) =>
     (type === undefined || record.type === type) &&
     (status === undefined || record.status === status) &&
-    (prefix.length === 0 || Buffer.from(record.name).subarray(0, prefix.length).equals(prefix));
-}
-
-/** Bytes of UTF-8 as in Redis, not UTF-16 units, which order what is beyond U+FFFF otherwise; equal names by id. */
-function byName(one: KeyRecord, other: KeyRecord): number {
-  return Buffer.compare(Buffer.from(one.name), Buffer.from(other.name)) || (one.id < other.id ? -1 : 1);
+    (prefix.length === 0 || (!prefix.includes(0) && nameBytes.subarray(0, prefix.length).equals(prefix)));
 }
 
 function pageOf<T>(all: readonly T[], page: number, pageSize: number): Page<T> {

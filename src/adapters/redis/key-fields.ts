@@ -6,7 +6,7 @@ export type KeyFields = Readonly<Record<string, string>>;
 
 /**
  * What is 0, undefined or empty has no field. Redis keeps a hash in one piece of memory as long as no value has more than
- * 64 bytes: a longer name, or more metadata, costs about as much again as the rest of the record.
+ * 64 bytes: a longer name, or more metadata, costs about 400 bytes beside its length.
  */
 export function fieldsOf({ record, credentials }: StoredKey): KeyFields {
   const { hash, rotated } = credentials;

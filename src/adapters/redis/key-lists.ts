@@ -1,57 +1,65 @@
-/** In which lists a record stands, and what stands for it there: one list for every order and every filter that can be asked for. */
-import type { KeyRecord } from '../../core/key-record.ts';
+/**
+ * In which lists a record stands, and what stands for it there. Each list holds the keys of one type and one status, in one
+ * order; what is asked for without a filter is the union of several, so that a record stands in two lists only.
+ */
+import { KEY_PREFIXES, type KeyType } from '../../core/api-key.ts';
+import { KEY_STATUSES, type KeyRecord, type KeyStatus } from '../../core/key-record.ts';
 import type { KeyQuery } from '../../ports/key-registry.ts';
 
-/** Of all records, by creation. */
-export const ALL_BY_CREATION = 'created:any:any';
+export type ListOrder = 'created' | 'name';
 
+const TYPES = Object.keys(KEY_PREFIXES) as KeyType[];
 const ID_PREFIX = 'key_';
 
-/** The change of one list. */
-export interface ListChange {
-  readonly list: string;
-  readonly byCreation: boolean;
-  readonly leave: string | undefined;
-  readonly enter: string | undefined;
+/** Where a record stands. */
+export interface Places {
+  readonly byCreation: string;
+  readonly byName: string;
+  readonly createdMember: string;
+  readonly nameMember: string;
 }
 
-/** The list that holds exactly what the query asks for, but for the prefix of the name. */
-export function listOf({ sort, type, status }: Pick<KeyQuery, 'sort' | 'type' | 'status'>): string {
-  return `${sort.endsWith('name') ? 'name' : 'created'}:${type ?? 'any'}:${status ?? 'any'}`;
+export function placesOf({ id, name, type, status }: KeyRecord): Places {
+  const createdMember = id.slice(ID_PREFIX.length);
+  return {
+    byCreation: list('created', type, status),
+    byName: list('name', type, status),
+    createdMember,
+    // Behind a name comes a byte that no name has, so that a name stands before all that begin with it.
+    nameMember: `${name}\0${createdMember}`,
+  };
 }
 
-/** What stands for a record in lists by creation. */
-export function createdMember(id: string): string {
-  return id.slice(ID_PREFIX.length);
+export interface ListQuery {
+  readonly order: ListOrder;
+  readonly isDescending: boolean;
+  /** Their union is what is asked for, but for the prefix of the name. */
+  readonly lists: readonly string[];
 }
 
-/** The id of what stands in a list of either kind. */
-export function idOf(member: string): string {
-  return ID_PREFIX + member.slice(member.lastIndexOf('\0') + 1);
+export function listQueryOf({ sort, type, status }: KeyQuery): ListQuery {
+  const order = sort.endsWith('name') ? 'name' : 'created';
+  const types = type === undefined ? TYPES : [type];
+  const statuses = status === undefined ? KEY_STATUSES : [status];
+  const lists = types.flatMap((one) => statuses.map((other) => list(order, one, other)));
+  return { order, isDescending: sort.startsWith('-'), lists };
 }
 
-/** The lists that change when a record does; none for most changes. */
-export function listChanges(before: KeyRecord | undefined, after: KeyRecord): ListChange[] {
-  const [old, members] = [before === undefined ? new Map<string, string>() : membersOf(before), membersOf(after)];
-  return [...new Set([...old.keys(), ...members.keys()])]
-    .map((list) => ({
-      list,
-      byCreation: list.startsWith('created'),
-      leave: old.get(list),
-      enter: members.get(list),
-    }))
-    .filter(({ leave, enter }) => leave !== enter);
+function list(order: ListOrder, type: KeyType, status: KeyStatus): string {
+  return `${order}:${type}:${status}`;
 }
 
-/** By list. */
-function membersOf({ id, name, type, status }: KeyRecord): Map<string, string> {
-  const created = createdMember(id);
-  // Behind a name comes a byte that no name has, so that a name stands before all that begin with it.
-  const members = { created, name: `${name}\0${created}` };
-  return new Map(
-    [{}, { type }, { status }, { type, status }].flatMap((filter) => [
-      [listOf({ ...filter, sort: 'created_at' }), members.created],
-      [listOf({ ...filter, sort: 'name' }), members.name],
-    ]),
+/** As Redis gives it: member, score, member, score … */
+export type Slice = readonly string[];
+
+/** The ids of the members of several slices in the order of their union: by score, then by bytes. */
+export function mergedIds(slices: readonly Slice[]): string[] {
+  const members = slices.flatMap((slice) =>
+    slice.flatMap((member, at) =>
+      at % 2 === 0 ? [{ member: Buffer.from(member), score: Number(slice[at + 1]) }] : [],
+    ),
   );
+  // One slice comes in order.
+  if (slices.length > 1) members.sort((a, b) => a.score - b.score || Buffer.compare(a.member, b.member));
+  return members.map(({ member }) => ID_PREFIX + member.toString('latin1', member.lastIndexOf(0) + 1));
 }

@@ -4,7 +4,8 @@ import type { Redis } from 'ioredis';
 import type { StoredKey } from '../../core/key-record.ts';
 import type { AuditEntry, KeyQuery, KeyRegistry, KeyWrite, Page, WriteOutcome } from '../../ports/key-registry.ts';
 import { fieldChange, type KeyFields, storedKeyOf } from './key-fields.ts';
-import { ALL_BY_CREATION, createdMember, idOf, listChanges, listOf } from './key-lists.ts';
+import { listQueryOf, mergedIds, placesOf, type Slice } from './key-lists.ts';
+import { recordKey } from './record-key.ts';
 import { readSource, Scripts, scriptOf } from './scripts.ts';
 
 export interface RedisKeysOptions {
@@ -13,7 +14,7 @@ export interface RedisKeysOptions {
   readonly keyPrefix: string;
 }
 
-/** Beyond it, the oldest entry is forgotten: some 10 MB. */
+/** Beyond it, the oldest entry is forgotten: 4 to 10 MB. */
 const AUDIT_ENTRIES_MAX = 10_000;
 
 const AUDIT = readSource('audit.lua');
@@ -36,30 +37,30 @@ export class RedisKeys implements KeyRegistry {
   }
 
   async find(id: string): Promise<StoredKey | undefined> {
-    return storedKeyOf(id, await this.#redis.hgetall(this.#recordKey(id)));
+    return storedKeyOf(id, await this.#redis.hgetall(recordKey(this.#prefix, id)));
   }
 
   async write({ before, after, audit, once }: KeyWrite): Promise<WriteOutcome> {
-    const { id } = after.record;
-    const lists = listChanges(before?.record, after.record);
+    const now = placesOf(after.record);
+    const old = before === undefined ? now : placesOf(before.record);
     const { set, gone } = fieldChange(before, after);
     const keys = [
-      this.#recordKey(id),
-      this.#listKey(ALL_BY_CREATION),
+      recordKey(this.#prefix, after.record.id),
+      this.#listKey('sequence'),
       this.#auditKey,
-      ...lists.map(({ list }) => this.#listKey(list)),
+      ...[old.byCreation, now.byCreation, old.byName, now.byName].map((list) => this.#listKey(list)),
       ...(once === undefined ? [] : [this.#replyKey(once.name)]),
     ];
     const args = [
       before === undefined ? '' : String(before.record.version),
-      createdMember(id),
       before?.credentials.hash ?? '',
+      now.createdMember,
+      old.nameMember,
+      now.nameMember,
       JSON.stringify(audit),
       String(AUDIT_ENTRIES_MAX),
       once?.reply ?? '',
       String(once?.seconds ?? 0),
-      String(lists.length),
-      ...lists.flatMap(({ byCreation, leave, enter }) => [byCreation ? '1' : '0', leave ?? '', enter ?? '']),
       String(gone.length),
       ...gone,
       ...Object.entries(set).flat(),
@@ -73,13 +74,17 @@ export class RedisKeys implements KeyRegistry {
 
   /** A record that somebody deleted by hand is left out of its page, and still counts in the total. */
   async list(query: KeyQuery): Promise<Page<StoredKey>> {
-    const { page, pageSize, sort, namePrefix = '' } = query;
+    const { page, pageSize, namePrefix = '' } = query;
     // No name has it, but the lists have it behind every name.
     if (namePrefix.includes('\0')) return { items: [], totalCount: 0 };
-    const order = sort.startsWith('-') ? 'desc' : 'asc';
-    const args = [this.#listKey(listOf(query)), String((page - 1) * pageSize), String(pageSize), order, namePrefix];
-    const [totalCount, members] = (await this.#scripts.run(LIST_KEYS, args, 1)) as [string, string[]];
-    return { items: await this.#found(members.map(idOf)), totalCount: Number(totalCount) };
+    const { order, isDescending, lists } = listQueryOf(query);
+    const keys = lists.map((list) => this.#listKey(list));
+    const args = [order, isDescending ? 'desc' : 'asc', String((page - 1) * pageSize), String(pageSize), namePrefix];
+    const reply = await this.#scripts.run(LIST_KEYS, [...keys, ...args], keys.length);
+    const [total, ...slices] = reply as [string, ...Slice[]];
+    const ids = mergedIds(slices);
+    if (isDescending) ids.reverse();
+    return { items: await this.#found(ids), totalCount: Number(total) };
   }
 
   async replyOf(name: string): Promise<string | undefined> {
@@ -90,7 +95,7 @@ export class RedisKeys implements KeyRegistry {
     await this.#scripts.run(ADD_AUDIT, [this.#auditKey, JSON.stringify(entry), String(AUDIT_ENTRIES_MAX)], 1);
   }
 
-  /** Entries that are added meanwhile stand before the page, in none of it. */
+  /** Entries that are added between its two steps are on no page yet. */
   async audit(page: number, pageSize: number): Promise<Page<AuditEntry>> {
     const [length, [newest]] = await Promise.all([
       this.#redis.xlen(this.#auditKey),
@@ -107,7 +112,7 @@ export class RedisKeys implements KeyRegistry {
   /** In one write, whatever their number. */
   async #found(ids: readonly string[]): Promise<StoredKey[]> {
     const pipeline = this.#redis.pipeline();
-    for (const id of ids) pipeline.hgetall(this.#recordKey(id));
+    for (const id of ids) pipeline.hgetall(recordKey(this.#prefix, id));
     const replies = (await pipeline.exec()) ?? [];
     const found = ids.map((id, index) => {
       const [error, fields] = replies[index] ?? [new Error('no reply')];
@@ -115,11 +120,6 @@ export class RedisKeys implements KeyRegistry {
       return storedKeyOf(id, fields as KeyFields);
     });
     return found.filter((stored) => stored !== undefined);
-  }
-
-  /** The hash tag is for the counters of the key, which a decision charges in the step that reads the record. */
-  #recordKey(id: string): string {
-    return `${this.#prefix}key:{${id}}`;
   }
 
   #listKey(list: string): string {

@@ -1,33 +1,31 @@
 -- write-key: makes one change of an API key's record, with all that follows from it, or nothing. audit.lua stands in front of it.
 --
 -- KEYS   [1] the record
---        [2] the list of all records by creation
+--        [2] how many records were ever listed: what gives each its place in the order of creation
 --        [3] the audit stream
---        then the lists that the change touches; last, where a reply is to be remembered, its key
+--        [4] the list by creation in which the record stood, [5] in which it will stand
+--        [6] the list by name in which it stood, [7] in which it will stand; for a new record each pair is one list
+--        [8] the reply to be remembered; only where there is one
 -- ARGV   [1] version that the record must have; empty: there must be no record
---        [2] what stands for the record in the lists by creation
---        [3] hash of the key before this change; empty when there is none
---        [4] audit entry
---        [5] how many audit entries are kept
---        [6] reply to be remembered
---        [7] for how many seconds; 0: not at all
---        [8] how many lists follow, each as three arguments:
---              order  1: by creation; 0: by name
---              leave  the member that leaves it; empty: none
---              enter  the member that enters it; empty: none
---        then how many fields of the record go, and their names; then the fields that are set: name, value
+--        [2] hash of the key before this change; empty when there is none
+--        [3] what stands for the record in lists by creation
+--        [4] in lists by name, before, [5] and after
+--        [6] audit entry
+--        [7] how many audit entries are kept
+--        [8] reply to be remembered
+--        [9] for how many seconds
+--        [10] how many fields of the record go, then their names; then the fields that are set: name, value
 -- reply  { 'written' }, { 'conflict' } or { 'repeated', the reply that was remembered }
 --
--- Lists by creation are sorted sets by a sequence number, which no clock can turn back; by name, sorted sets of members with
--- score 0, which Redis orders by their bytes.
+-- Lists are sorted sets: by creation with a sequence number as score, which no clock can turn back; by name with score 0,
+-- where Redis orders members by their bytes.
 
-local record, created, stream = KEYS[1], KEYS[2], KEYS[3]
-local remembers = ARGV[7] ~= '0'
+local record, sequence, stream, reply = KEYS[1], KEYS[2], KEYS[3], KEYS[8]
 
-if remembers then
-  local reply = redis.call('GET', KEYS[#KEYS])
-  if reply then
-    return { 'repeated', reply }
+if reply then
+  local remembered = redis.call('GET', reply)
+  if remembered then
+    return { 'repeated', remembered }
   end
 end
 local held = redis.call('HMGET', record, 'version', 'hash')
@@ -35,33 +33,18 @@ if (held[1] or '') ~= ARGV[1] then
   return { 'conflict' }
 end
 
--- Its place stays; only the list itself knows it.
-local function sequence()
-  local place = redis.call('ZSCORE', created, ARGV[2])
-  if place then
-    return place
-  end
-  local last = redis.call('ZREVRANGE', created, 0, 0, 'WITHSCORES')
-  return string.format('%.0f', (tonumber(last[2]) or 0) + 1)
-end
-
-local place = sequence()
-local lists = tonumber(ARGV[8])
-local at = 9 + 3 * lists
 local gone = {}
-for field = 1, tonumber(ARGV[at]) do
-  gone[field] = ARGV[at + field]
+for field = 1, tonumber(ARGV[10]) do
+  gone[field] = ARGV[10 + field]
 end
-at = at + 1 + #gone
-
 local fields = {}
-for field = at, #ARGV, 2 do
-  local value = ARGV[field + 1]
+for at = 11 + #gone, #ARGV, 2 do
+  local field, value = ARGV[at], ARGV[at + 1]
   -- A decision may have replaced the hash, by the one under a newer secret, since the writer read it.
-  if ARGV[field] == 'rotated' and value == ARGV[3] then
+  if field == 'rotated' and value == ARGV[2] then
     value = held[2] or value
   end
-  fields[#fields + 1] = ARGV[field]
+  fields[#fields + 1] = field
   fields[#fields + 1] = value
 end
 
@@ -70,18 +53,20 @@ redis.call('HSET', record, unpack(fields))
 if #gone > 0 then
   redis.call('HDEL', record, unpack(gone))
 end
-for list = 1, lists do
-  local key, order = KEYS[3 + list], ARGV[6 + 3 * list]
-  local leave, enter = ARGV[7 + 3 * list], ARGV[8 + 3 * list]
-  if leave ~= '' then
-    redis.call('ZREM', key, leave)
-  end
-  if enter ~= '' then
-    redis.call('ZADD', key, order == '1' and place or 0, enter)
-  end
+
+-- Adding what is there already changes nothing; what somebody deleted from a list comes back to it.
+local place = redis.call('ZSCORE', KEYS[4], ARGV[3]) or redis.call('INCR', sequence)
+if KEYS[4] ~= KEYS[5] then
+  redis.call('ZREM', KEYS[4], ARGV[3])
 end
-audit(stream, ARGV[4], ARGV[5])
-if remembers then
-  redis.call('SET', KEYS[#KEYS], ARGV[6], 'EX', ARGV[7])
+redis.call('ZADD', KEYS[5], place, ARGV[3])
+if KEYS[6] ~= KEYS[7] or ARGV[4] ~= ARGV[5] then
+  redis.call('ZREM', KEYS[6], ARGV[4])
+end
+redis.call('ZADD', KEYS[7], 0, ARGV[5])
+
+audit(stream, ARGV[6], ARGV[7])
+if reply then
+  redis.call('SET', reply, ARGV[8], 'EX', ARGV[9])
 end
 return { 'written' }

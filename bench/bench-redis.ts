@@ -1,0 +1,47 @@
+/** A redis-server of the benchmark's own, on a unix socket, that keeps nothing on disk. */
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { type Running, start, stop, waitFor } from './processes.ts';
+
+export class BenchRedis {
+  readonly socket: string;
+  readonly #running: Running;
+  /** Asked only before and after a measurement. */
+  readonly client: Redis;
+
+  private constructor(socket: string, running: Running, client: Redis) {
+    this.socket = socket;
+    this.#running = running;
+    this.client = client;
+  }
+
+  static async start(folder: string): Promise<BenchRedis> {
+    const socket = join(folder, 'redis.sock');
+    const quiet = ['--port', '0', '--save', '', '--appendonly', 'no', '--dir', folder];
+    const running = start('redis-server', ['--unixsocket', socket, ...quiet]);
+    const client = new Redis({ path: socket, maxRetriesPerRequest: null, retryStrategy: () => 20 });
+    // Until the socket is there; whether it ever is, is waitFor's matter.
+    client.on('error', () => undefined);
+    try {
+      await waitFor(running, () => (client.status === 'ready' ? true : undefined));
+    } catch (error) {
+      client.disconnect();
+      throw error;
+    }
+    return new BenchRedis(socket, running, client);
+  }
+
+  get pid(): number {
+    return this.#running.pid;
+  }
+
+  /** How many keys it holds. */
+  subjects(): Promise<number> {
+    return this.client.dbsize();
+  }
+
+  async stop(): Promise<void> {
+    this.client.disconnect();
+    await stop(this.#running);
+  }
+}
