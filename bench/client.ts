@@ -69,7 +69,7 @@ class Measurement {
 
 async function main(task: Task): Promise<Measured> {
   const load = await Load.open(task);
-  const keys = keysOf(task.keys);
+  const keys = keysOf(task.keys, task.registered);
   await load.run(everyKeyOnce(keys), () => undefined);
 
   const measurement = new Measurement(task.pids);

@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { lastLineOf, start } from './processes.ts';
 import type { Measured, Task } from './task.ts';
-import { type RunningVariant, startVariant, type Variant, YARDSTICK } from './variants.ts';
+import { type RunningVariant, registeredBy, startVariant, type Variant, YARDSTICK } from './variants.ts';
 import { SPENT_EVERY } from './workload.ts';
 
 export interface MeasureOptions {
@@ -49,7 +49,7 @@ export async function measure(
   options: MeasureOptions,
   nodeArgs: readonly string[] = [],
 ): Promise<Measurement> {
-  const running = await startVariant(variant, nodeArgs);
+  const running = await startVariant(variant, options.keys, nodeArgs);
   try {
     const measured = await runClient(variant, running, options);
     await assertWorkload(variant, running, measured, options);
@@ -82,6 +82,7 @@ async function runClient(variant: Variant, running: RunningVariant, options: Mea
   const task: Task = {
     ...options,
     port: running.port,
+    registered: registeredBy(variant),
     seed: 1,
     warmupSeconds: WARMUP_SECONDS,
     denies: variant !== YARDSTICK,

@@ -1,10 +1,12 @@
 /** What the client process is told, and what it tells: JSON in its argument, JSON on its standard output. */
+import type { Registered } from './workload.ts';
 
 export interface Task {
   readonly port: number;
   readonly connections: number;
   readonly inflight: number;
   readonly keys: number;
+  readonly registered: Registered;
   readonly seed: number;
   /** Asked for, after every key was asked for once and before anything is measured. */
   readonly warmupSeconds: number;

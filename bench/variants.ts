@@ -3,12 +3,20 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { RedisKeys } from '../src/adapters/redis/redis-keys.ts';
+import type { StoredKey } from '../src/core/key-record.ts';
 import { BenchRedis } from './bench-redis.ts';
 import { type Running, start, stop, waitFor } from './processes.ts';
-import { POLICY } from './workload.ts';
+import { POLICY, type Registered, recordsOf } from './workload.ts';
 
 /** The first one is what the others are compared with. */
-export const VARIANTS = ['grpc-js-constant', 'headroom-memory', 'headroom-redis'] as const;
+export const VARIANTS = [
+  'grpc-js-constant',
+  'headroom-memory',
+  'headroom-redis',
+  'headroom-redis-record',
+  'headroom-redis-override',
+] as const;
 export type Variant = (typeof VARIANTS)[number];
 
 export const YARDSTICK: Variant = VARIANTS[0];
@@ -17,28 +25,55 @@ export interface RunningVariant {
   readonly port: number;
   readonly servicePid: number;
   readonly redisPid: number | undefined;
-  /** How many subjects Redis holds; undefined without Redis. */
+  /** How many subjects were counted in Redis; undefined without Redis. */
   subjects(): Promise<number | undefined>;
   stop(): Promise<void>;
 }
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-/** @param nodeArgs for the service's own Node, such as --cpu-prof */
-export async function startVariant(variant: Variant, nodeArgs: readonly string[] = []): Promise<RunningVariant> {
-  const redis = variant === 'headroom-redis' ? await BenchRedis.start(workFolder()) : undefined;
+export function registeredBy(variant: Variant): Registered {
+  if (variant === 'headroom-redis-record') return 'record';
+  return variant === 'headroom-redis-override' ? 'override' : 'none';
+}
+
+/** @param keys how many have a record, if the variant is about records @param nodeArgs for the service's own Node, such as --cpu-prof */
+export async function startVariant(
+  variant: Variant,
+  keys: number,
+  nodeArgs: readonly string[] = [],
+): Promise<RunningVariant> {
+  const redis = variant.startsWith('headroom-redis') ? await BenchRedis.start(workFolder()) : undefined;
+  if (redis) await register(redis, recordsOf(keys, registeredBy(variant)));
+  const registered = (await redis?.subjects()) ?? 0;
   const service = startService(variant, nodeArgs, redis);
   const port = await waitFor(service, () => grpcPortIn(service.output()));
   return {
     port,
     servicePid: service.pid,
     redisPid: redis?.pid,
-    subjects: async () => redis?.subjects(),
+    subjects: async () => redis && (await redis.subjects()) - registered,
     stop: async () => {
       await stop(service);
       await redis?.stop();
     },
   };
+}
+
+// More in flight would only fill the connection's buffer.
+const WRITES_AT_ONCE = 100;
+
+async function register({ client }: BenchRedis, records: readonly StoredKey[]): Promise<void> {
+  const registry = new RedisKeys({ redis: client, keyPrefix: '' });
+  for (let from = 0; from < records.length; from += WRITES_AT_ONCE) {
+    const some = records.slice(from, from + WRITES_AT_ONCE);
+    await Promise.all(
+      some.map((after) => {
+        const audit = { at: 0, actor: 'bench', action: 'key.created', subject: after.record.id };
+        return registry.write({ before: undefined, after, audit: { ...audit, before: undefined, after: undefined } });
+      }),
+    );
+  }
 }
 
 let folder: string | undefined;

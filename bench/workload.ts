@@ -1,5 +1,8 @@
 /** What is asked: keys, their requests as bytes, and the policy under which every verdict is known beforehand. */
+import { hash } from 'node:crypto';
 import { create, toBinary } from '@bufbuild/protobuf';
+import { KEY_PREFIXES, type KeyType, type NewKey, newKey } from '../src/core/api-key.ts';
+import type { StoredKey } from '../src/core/key-record.ts';
 import { RateLimitRequestSchema } from '../src/gen/envoy/service/ratelimit/v3/rls_pb.ts';
 
 export const METHOD_PATH = '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit';
@@ -26,6 +29,9 @@ descriptors:
           - { requests: 1, per: year }
 `;
 
+/** What is known of the keys: nothing, since they are not ours; a record each; or a record each with a limit of its own. */
+export type Registered = 'none' | 'record' | 'override';
+
 export interface BenchKey {
   /** A gRPC frame: what asks for this key. */
   readonly frame: Buffer;
@@ -34,13 +40,56 @@ export interface BenchKey {
 }
 
 /** @param count a multiple of SPENT_EVERY */
-export function keysOf(count: number): BenchKey[] {
+export function keysOf(count: number, registered: Registered): BenchKey[] {
   return Array.from({ length: count }, (_, index) => {
-    const spent = isSpent(index);
-    // As long as a real key: a prefix, 32 characters and 6 of checksum.
-    const text = (spent ? 'cpk_' : 'csk_') + String(index).padStart(38, '0');
-    return { frame: grpcFrame(requestFor(text)), spent };
+    const text = registered === 'none' ? foreignKey(index) : issuedKey(index).key;
+    return { frame: grpcFrame(requestFor(text)), spent: isSpent(index) };
   });
+}
+
+/** The records of the keys, as they are written to the registry. */
+export function recordsOf(count: number, registered: Registered): StoredKey[] {
+  if (registered === 'none') return [];
+  return Array.from({ length: count }, (_, index): StoredKey => {
+    const { id, key } = issuedKey(index);
+    const type = typeOf(index);
+    const record = {
+      id,
+      name: `bench ${index}`,
+      type,
+      prefix: KEY_PREFIXES[type],
+      // Another number than the policy's, and as far away: no verdict changes.
+      rateLimitPerMinute: registered === 'override' ? OWN_REQUESTS : 0,
+      rateLimitPerDay: 0,
+      status: 'active' as const,
+      expiresAt: undefined,
+      createdAt: 0,
+      updatedAt: 0,
+      version: 1,
+      metadata: {},
+    };
+    return { record, credentials: { hash: hash('sha256', key, 'base64url'), rotated: undefined } };
+  });
+}
+
+const OWN_REQUESTS = 90_000_000;
+
+/** As long as a real key, a prefix, 32 characters and 6 of checksum; but the checksum is wrong, so there can be no record. */
+function foreignKey(index: number): string {
+  return KEY_PREFIXES[typeOf(index)] + String(index).padStart(38, '0');
+}
+
+/** The same for the same index in every process. */
+function issuedKey(index: number): NewKey {
+  let calls = 0;
+  return newKey(typeOf(index), (count) => {
+    calls += 1;
+    return hash('sha512', `${index} ${calls}`, 'buffer').subarray(0, count);
+  });
+}
+
+function typeOf(index: number): KeyType {
+  return isSpent(index) ? 'publishable' : 'secret';
 }
 
 /**

@@ -113,15 +113,6 @@ function describeStandings(get: () => StoreUnderTest): void {
     expect(await used(get, stray)).toEqual([charged === 'its hash' ? 2 : 0]);
   });
 
-  test('is recognised by its new hash alone once it was seen under the old one', async () => {
-    const { store, register } = get();
-    const { id, ask } = aKey();
-    await register(stored(id));
-    await store.take([ask({ hashes: ['new hash', 'its hash'] })]);
-    const { found } = await store.take([ask({ hashes: ['new hash', 'its hash'] })]);
-    expect(found[0]).toMatchObject({ standing: 'active', counts: [expect.any(Number), 1] });
-  });
-
   test('without a record meets the windows of such keys, whatever their lengths', async () => {
     const { store } = get();
     const { ask } = aKey(windows({ a: 5, b: 9 }), windows({ c: 1 }));

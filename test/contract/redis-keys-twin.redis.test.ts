@@ -1,5 +1,5 @@
 /** What a record makes of a hit is written twice, in take.lua and in core/hit.ts: whatever they are asked, they answer alike. */
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { MemoryStore } from '../../src/adapters/memory/memory-store.ts';
 import type { Hit } from '../../src/core/hit.ts';
@@ -167,4 +167,31 @@ test('random changes of records and calls with their keys get the same answers f
     await twins.look();
   });
   await fc.assert(property, { numRuns: 150 });
+});
+
+describe('a record that was kept under the previous hash secret', () => {
+  /** What is stored of the key itself, after one call with a key of these hashes. */
+  async function seenWith(stored: StoredKey['credentials'], hashes: readonly string[]) {
+    const record = keyRecord({ id: `key_${someone()}` });
+    await real.register({ record, credentials: stored });
+    const key = { hashes, ownLimits: true, refusesInactive: true, unknown: undefined };
+    const windows = [windowOfSeconds(60, 9)];
+    await real.store.take([{ ...look(someone(), windows), record: record.id, key }]);
+    return redis.client.hmget(`test:hr:key:{${record.id}}`, 'hash', 'rotated');
+  }
+  const untilSeconds = 9_000_000_000;
+
+  test('is kept under the current one as soon as its key was seen: then the previous secret can go', async () => {
+    expect(await seenWith({ hash: 'old', rotated: undefined }, ['new', 'old'])).toEqual(['new', null]);
+  });
+
+  test('is moved for the key before the last rotation, too', async () => {
+    const rotated = { hash: 'old', untilSeconds };
+    expect(await seenWith({ hash: 'another', rotated }, ['new', 'old'])).toEqual(['another', 'new']);
+  });
+
+  test('stays as it is when another key of its id was seen', async () => {
+    const rotated = { hash: 'another', untilSeconds };
+    expect(await seenWith({ hash: 'old', rotated }, ['new', 'older'])).toEqual(['old', 'another']);
+  });
 });

@@ -175,3 +175,14 @@ describe('a second on the clock of Redis', () => {
     expect(counts[3]).toBe(0);
   });
 });
+
+test('forgetting the windows of one length leaves the expiry of the others', async () => {
+  const subject = someone();
+  const [short, long] = [windowOfSeconds(1_000, 9), windowOfSeconds(LONG, 9)];
+  await store.take([hit(subject, [short, long])]);
+  const before = await redis.client.pttl(keyOf(subject));
+  await store.forget([{ subject }], 1_000);
+  const after = await redis.client.pttl(keyOf(subject));
+  expect(after).toBeLessThanOrEqual(before);
+  expect(after).toBeGreaterThan(before - 60_000);
+});

@@ -74,7 +74,16 @@ describe('a refused key', () => {
   test('is refused by its form alone with the same answer, and no store was asked', () => {
     const planned = plan(policyOf([{ ...node, unknown_keys: 'deny' }]), [of({ api_key: 'mistyped' })]);
     const decision = settle(planned, { nowSeconds: NOW, found: [] });
+    expect(decision.allowed).toBe(false);
     expect(answerOf(decision, 'documented').body).toBe(INVALID);
+  });
+
+  test('by its form alone leaves what is left of other limits as it was', () => {
+    const policy = policyOf([minute, { ...node, unknown_keys: 'deny' }]);
+    const planned = plan(policy, [of({ minute: 'x' }), of({ api_key: 'mistyped' })]);
+    const decision = settle(planned, takenWith(planned, 'active', undefined));
+    expect(decision.statuses[0]).toMatchObject({ reason: 'within_limit', reported: { remaining: 5 } });
+    expect(decision.statuses[1]?.reason).toBe('invalid_api_key');
   });
 
   test('passes in shadow mode, and callers are told nothing', () => {
@@ -83,6 +92,18 @@ describe('a refused key', () => {
     expect(decision).toMatchObject({ allowed: true, reason: 'shadowed', deciding: undefined });
     expect(answerOf(decision, 'documented').headers).toEqual([]);
   });
+});
+
+test.each([
+  { standing: 'active', policy: 'api_key.issued' },
+  { standing: 'inactive', policy: 'api_key.issued' },
+  { standing: 'unknown', policy: 'api_key' },
+  { standing: 'replaced', policy: 'api_key' },
+] as const)('a key that is $standing is reported under the limit $policy', ({ standing, policy }) => {
+  const classes = [{ name: 'issued', type: 'secret' as const, limits: [per(9, 'minute')] }];
+  const planned = plan(policyOf([{ ...node, classes }]), [of({ api_key: key })]);
+  const decision = settle(planned, takenWith(planned, standing, undefined));
+  expect(decision.statuses[0]?.limit?.policy).toBe(policy);
 });
 
 describe('a key with numbers of its own', () => {

@@ -96,6 +96,11 @@ describe('a key that may have a record', () => {
     expect(descriptors[0]?.failsInactive).toBe(fails);
   });
 
+  test('that is inactive fails no call where the limit is in shadow mode', () => {
+    const policy = policyWith({ inactive_keys: 'error', shadow_mode: true });
+    expect(plan(policy, [of({ api_key: secret.key })]).descriptors[0]?.failsInactive).toBe(false);
+  });
+
   test('does not bring its own numbers to the limit of a node below it, nor to an override of the request', () => {
     const policy = policyWith({ descriptors: [{ key: 'path', limits: [per(5, 'minute')] }] });
     expect(hitOf(policy, of({ api_key: secret.key, path: '/' })).key?.ownLimits).toBe(false);

@@ -90,7 +90,7 @@ local function is_its(record, field, stored, presented)
   if stored == presented.hash then
     return true
   end
-  if presented.previous == '' or stored ~= presented.previous then
+  if stored ~= presented.previous then
     return false
   end
   redis.call('HSET', record, field, presented.hash)
