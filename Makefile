@@ -8,9 +8,11 @@ BIN := node_modules/.bin
 # The Node that package.json pins runs everything, whatever the machine has.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 ENVOY_VERSION := 1.40.0
+SCHEMATHESIS_VERSION := 4.32.5
+SCHEMATHESIS := .tools/schemathesis-$(SCHEMATHESIS_VERSION)/bin/st
 ENVOY := .tools/envoy-$(ENVOY_VERSION)/bin/envoy
 
-.PHONY: help run demo test check jest build gen gen-check fmt lint typecheck bench bench-keys clean tools
+.PHONY: help run demo test check jest schemathesis build gen gen-check fmt lint typecheck bench bench-keys clean tools
 
 help: ## Show this text
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -27,6 +29,9 @@ check: lint typecheck gen-check build jest ## Lint, types, stale generated code,
 
 jest: build ## Run the tests alone; ARGS go to jest: make jest ARGS=plan
 	@node scripts/test.ts $(ARGS)
+
+schemathesis: build $(SCHEMATHESIS) ## Send property-based requests made from /openapi.json (installs schemathesis; two minutes)
+	@node scripts/schemathesis.ts $(CURDIR)/$(SCHEMATHESIS) $(ARGS)
 
 build: node_modules/.installed ## Compile into dist/
 	@rm -rf dist
@@ -68,6 +73,9 @@ tools: node_modules/.installed $(ENVOY) ## Install redis-server and Envoy where 
 node_modules/.installed: package.json package-lock.json
 	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
+
+$(SCHEMATHESIS):
+	@scripts/install-schemathesis $(SCHEMATHESIS_VERSION)
 
 $(ENVOY):
 	@scripts/install-envoy $(ENVOY_VERSION)

@@ -36,10 +36,10 @@ export class Audit {
     this.#options.log.info({ actor, action, subject, before, after }, 'audit');
   }
 
-  /** For what changes no record: the entry and the line. */
+  /** For what changes no record: the line, whatever becomes of the entry, since what it tells of is done. */
   async add(entry: AuditEntry): Promise<void> {
-    await this.#options.registry.addAudit(entry);
     this.logged(entry);
+    await this.#options.registry.addAudit(entry);
   }
 
   /** Newest first. @param page from 1 */

@@ -56,7 +56,7 @@ export class AdminApiUnderTest {
       },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
-    return { ...answer, json: /json/.test(answer.headers['content-type'] ?? '') ? JSON.parse(answer.text) : undefined };
+    return { ...answer, json: answer.text.startsWith('{') ? JSON.parse(answer.text) : undefined };
   }
 
   /** A new key, as it is shown at its creation. */

@@ -1,8 +1,9 @@
 /** The HTTP port: JSON decisions, health, and the document that describes them. */
+import { maxHeaderSize } from 'node:http';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
-import { jsonSchemaTransform, validatorCompiler } from 'fastify-type-provider-zod';
+import { validatorCompiler } from 'fastify-type-provider-zod';
 import type { Call, Limiter } from '../../app/limiter.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Door as DoorName } from '../../ports/observer.ts';
@@ -13,9 +14,10 @@ import { checkOnce } from '../check/service.ts';
 import type { Door } from '../drain.ts';
 import type { HealthState } from '../health/health-state.ts';
 import { IdleSockets } from '../idle-sockets.ts';
-import { type AdminApi, BEARER_SCHEME, installAdmin } from '../keys/routes.ts';
+import { type AdminApi, installAdmin } from '../keys/routes.ts';
 import { jsonRateLimit } from '../rls/json.ts';
 import { BODY_BYTES_MAX, leaveBodies, parseJsonBodies, readText } from './body.ts';
+import { documentOptions } from './document.ts';
 import { frameworkErrors, installErrors } from './errors.ts';
 import { installHealth } from './health-routes.ts';
 
@@ -46,6 +48,8 @@ const CHECK_MILLIS = 1_000;
 export async function buildHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
   const app = fastify({
     bodyLimit: BODY_BYTES_MAX,
+    // As long as an address can be: what is too long for an id is an unknown id like any other.
+    routerOptions: { maxParamLength: maxHeaderSize },
     requestTimeout: REQUEST_MILLIS_MAX,
     http: { connectionsCheckingInterval: CHECK_MILLIS, headersTimeout: REQUEST_MILLIS_MAX },
     forceCloseConnections: false,
@@ -56,20 +60,7 @@ export async function buildHttpServer(options: HttpServerOptions): Promise<Fasti
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   if (options.tracer) installTracing(app, options.tracer);
   installErrors(app, options.log);
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'Headroom',
-        version: options.version,
-        description: 'May this request pass, and what should its caller be told?',
-      },
-      ...(options.admin && {
-        components: { securitySchemes: { [BEARER_SCHEME]: { type: 'http', scheme: 'bearer' } } },
-      }),
-    },
-    transform: jsonSchemaTransform,
-  });
+  await app.register(swagger, documentOptions(options.version, options.admin !== undefined));
   await app.register(swaggerUi, { routePrefix: '/docs' });
   await app.register((scope) => installCheck(scope, options));
   await app.register((scope) => installJson(scope, options.limiter));

@@ -2,6 +2,10 @@
 import { z } from 'zod';
 import { KEY_STATUSES } from '../../core/key-record.ts';
 import { REQUESTS_MAX } from '../../core/limit.ts';
+import { IF_MATCH } from './conditional.ts';
+
+/** Marks a body that may be left out. */
+export const OPTIONAL_BODY = 'x-optional';
 
 const TYPES = ['secret', 'publishable'] as const;
 const SORTS = ['created_at', '-created_at', 'name', '-name'] as const;
@@ -36,7 +40,7 @@ const perDay = ownLimit.describe('Replaces the number of the window of a day; 0:
 const settableStatus = z.enum(['active', 'disabled']);
 const expiresAt = z.iso
   .datetime({ precision: 0, error: 'expected a time such as 2027-01-31T00:00:00Z' })
-  .refine((text) => Date.parse(text) > 0, 'must be after 1970')
+  .regex(/^(?:197[1-9]|19[89]\d|[2-9]\d{3})/, 'must be after 1970')
   .describe('From then on the key counts as inactive. UTC, whole seconds.');
 const metadata = z
   .record(
@@ -75,14 +79,18 @@ export const changeSchema = z
   .refine((change) => Object.keys(change).length > 0, 'at least one field is required')
   .meta({ minProperties: 1 });
 
-export const rotateSchema = z.strictObject({
-  grace_seconds: z.int().min(0).max(GRACE_SECONDS_MAX).default(0).describe('How long the present key stays good.'),
-});
+export const rotateSchema = z
+  .strictObject({
+    grace_seconds: z.int().min(0).max(GRACE_SECONDS_MAX).default(0).describe('How long the present key stays good.'),
+  })
+  .meta({ [OPTIONAL_BODY]: true });
 
-export const resetSchema = z.strictObject({
-  window: z.string().optional().describe('The name of one window; default: all.'),
-  domain: z.string().optional().describe('One policy; default: all.'),
-});
+export const resetSchema = z
+  .strictObject({
+    window: z.string().optional().describe('The name of one window; default: all.'),
+    domain: z.string().optional().describe('One policy; default: all.'),
+  })
+  .meta({ [OPTIONAL_BODY]: true });
 
 export const lookupSchema = z.strictObject({
   key: z.string().max(LOOKUP_CHARACTERS_MAX).describe('The key itself. It is not kept, logged or repeated.'),
@@ -90,7 +98,9 @@ export const lookupSchema = z.strictObject({
 
 export const limitsResetSchema = z
   .strictObject({
-    address: z.string().max(64).describe('Forget what wrong tokens from there have used.'),
+    address: z
+      .union([z.ipv4(), z.ipv6()], 'expected an IPv4 or IPv6 address')
+      .describe('Forget what wrong tokens from there have used.'),
     token: z.literal(true).describe('Forget what the presented token has used.'),
   })
   .partial()
@@ -120,6 +130,7 @@ const idempotencyKey = z
   .describe('The same request with the same key gets the same answer for 24 hours, the API key included.');
 const ifMatch = z
   .string()
+  .regex(IF_MATCH, 'expected * or entity tags such as "3"')
   .optional()
   .describe('ETags of the record, or *: changes it only if it is still at one of them.');
 const ifNoneMatch = z.string().optional().describe('ETags: 304 if it is still at one of them.');

@@ -1,0 +1,377 @@
+/** What the admin API does, one suite for every store of the registry. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type AdminAnswer, AdminApiUnderTest, OTHER_TOKEN } from '../support/admin-api.ts';
+import { GENEROUS, SHOP } from '../support/admin-policies.ts';
+import { postJson } from '../support/clients-http.ts';
+
+type Json = AdminAnswer['json'];
+
+/** @param env of the service; asked for when the tests begin */
+export function describeAdminApi(store: string, env: () => Promise<Readonly<Record<string, string>>>): void {
+  let api: AdminApiUnderTest;
+
+  beforeAll(async () => {
+    api = await AdminApiUnderTest.start([SHOP, GENEROUS], await env());
+  });
+
+  afterAll(() => api.stop());
+
+  /** Whether a request with this key passes, and what is left of its windows. */
+  async function check(key: string, hits = 1): Promise<Json> {
+    return JSON.parse((await postJson(`${api.server.http}/v1/check`, { domain: 'shop', api_key: key, hits })).text);
+  }
+
+  async function usedOf(id: string): Promise<Record<string, number>> {
+    const { json } = await api.call('GET', `/v1/keys/${id}/usage`);
+    return Object.fromEntries(json.policies[0].windows.map(({ name, used }: Json) => [name, used]));
+  }
+
+  async function newestAudit(): Promise<Json> {
+    return (await api.call('GET', '/v1/audit?page_size=1')).json.data[0];
+  }
+
+  describe(`with the registry in ${store}, a new key`, () => {
+    test('is shown with its record, its address and its version', async () => {
+      const { status, headers, json } = await api.call('POST', '/v1/keys', { body: { name: 'Café №1' } });
+      expect(status).toBe(201);
+      expect(headers).toMatchObject({ etag: '"1"', location: `/v1/keys/${json.id}`, 'cache-control': 'no-store' });
+      expect(json).toEqual({
+        id: expect.stringMatching(/^key_[0-9A-Za-z]{12}$/),
+        name: 'Café №1',
+        type: 'secret',
+        prefix: 'csk_',
+        rate_limit_per_minute: 0,
+        rate_limit_per_day: 0,
+        status: 'active',
+        expires_at: null,
+        created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+        updated_at: json.created_at,
+        version: 1,
+        metadata: {},
+        key: expect.stringMatching(/^csk_[0-9A-Za-z]{38}$/),
+      });
+    });
+
+    test('takes everything that it was asked to have', async () => {
+      const body = {
+        name: 'x'.repeat(100),
+        type: 'publishable',
+        rate_limit_per_minute: 4_294_967_295,
+        rate_limit_per_day: 5,
+        status: 'disabled',
+        expires_at: '2999-12-31T23:59:59Z',
+        metadata: { owner: 'team a', 'note:é': 'line 1\nline 2', empty: '', constructor: 'x' },
+      };
+      const created = await api.create(body);
+      expect(created).toMatchObject({ ...body, prefix: 'cpk_' });
+      const { key: _shownOnce, ...record } = created;
+      expect((await api.call('GET', `/v1/keys/${created.id}`)).json).toEqual(record);
+    });
+
+    test('is counted at once by its own limits', async () => {
+      const { key, id } = await api.create({ rate_limit_per_day: 3 });
+      expect(await check(key, 3)).toMatchObject({ allowed: true });
+      expect(await check(key)).toMatchObject({ allowed: false, reason: 'over_limit' });
+      expect(await usedOf(id)).toEqual({ day: 3, year: 3 });
+    });
+  });
+
+  describe(`with the registry in ${store}, a change`, () => {
+    test('changes what it names, and the version', async () => {
+      const { id, created_at } = await api.create({ metadata: { a: '1' }, expires_at: '2999-01-01T00:00:00Z' });
+      const { status, headers, json } = await api.call('PATCH', `/v1/keys/${id}`, {
+        body: { name: 'new', rate_limit_per_minute: 7, expires_at: null, metadata: { b: '2' } },
+      });
+      expect(status).toBe(200);
+      expect(headers.etag).toBe('"2"');
+      expect(json).toMatchObject({
+        name: 'new',
+        rate_limit_per_minute: 7,
+        rate_limit_per_day: 0,
+        version: 2,
+        created_at,
+      });
+      expect(json).toMatchObject({ expires_at: null, metadata: { b: '2' } });
+      expect((await api.call('GET', `/v1/keys/${id}`)).json).toEqual(json);
+    });
+
+    test('rules the next decision: raised, lowered below what is used, back to the default', async () => {
+      const { key, id } = await api.create({ rate_limit_per_day: 2 });
+      await check(key, 2);
+      const day = async (rate_limit_per_day: number) => {
+        await api.call('PATCH', `/v1/keys/${id}`, { body: { rate_limit_per_day } });
+        const { allowed, windows } = await check(key);
+        return { allowed, limit: windows[0].limit, remaining: windows[0].remaining };
+      };
+      expect(await day(4)).toEqual({ allowed: true, limit: 4, remaining: 1 });
+      expect(await day(1)).toEqual({ allowed: false, limit: 1, remaining: 0 });
+      expect(await day(0)).toEqual({ allowed: true, limit: 50, remaining: 46 });
+    });
+
+    test.each([
+      ['none', undefined],
+      ['that of its version', '"1"'],
+      ['one of several', '"7", "1"'],
+      ['any', '*'],
+    ])('is made with If-Match: %s', async (_what, tag) => {
+      const { id } = await api.create();
+      const headers = tag === undefined ? {} : { 'if-match': tag };
+      const { status } = await api.call('PATCH', `/v1/keys/${id}`, { headers, body: { name: 'new' } });
+      expect(status).toBe(200);
+    });
+
+    test('on the condition of a version is made once, however many ask at the same time', async () => {
+      const { id } = await api.create();
+      const answers = await Promise.all(
+        Array.from({ length: 8 }, (_, index) =>
+          api.call('PATCH', `/v1/keys/${id}`, { headers: { 'if-match': '"1"' }, body: { name: `n${index}` } }),
+        ),
+      );
+      expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array(7).fill(412)]);
+    });
+
+    test('without a condition is made by all that ask at the same time', async () => {
+      const { id } = await api.create();
+      const answers = await Promise.all(
+        Array.from({ length: 4 }, (_, index) => api.call('PATCH', `/v1/keys/${id}`, { body: { name: `n${index}` } })),
+      );
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+      expect((await api.call('GET', `/v1/keys/${id}`)).json.version).toBe(5);
+    });
+  });
+
+  describe(`with the registry in ${store}, revoking`, () => {
+    test('is final, and made only once', async () => {
+      const { id } = await api.create();
+      const first = await api.call('DELETE', `/v1/keys/${id}`);
+      const again = await api.call('DELETE', `/v1/keys/${id}`);
+      expect(first).toMatchObject({ status: 200, json: { status: 'revoked', version: 2 } });
+      expect(again).toMatchObject({ status: 200, json: first.json });
+      for (const [method, path, body] of [
+        ['PATCH', '', { status: 'active' }],
+        ['POST', '/rotate', {}],
+      ] as const) {
+        const { status, json } = await api.call(method, `/v1/keys/${id}${path}`, { body });
+        expect({ status, error: json.error }).toMatchObject({
+          status: 409,
+          error: { code: 'CONFLICT', details: { field: 'status' } },
+        });
+      }
+      expect((await newestAudit()).action).toBe('key.revoked');
+    });
+
+    test('of another version than the one asked for is refused', async () => {
+      const { id } = await api.create();
+      const { status } = await api.call('DELETE', `/v1/keys/${id}`, { headers: { 'if-match': '"9"' } });
+      expect(status).toBe(412);
+      expect((await api.call('GET', `/v1/keys/${id}`)).json.status).toBe('active');
+    });
+  });
+
+  describe(`with the registry in ${store}, rotating`, () => {
+    const lookup = async (key: string) => (await api.call('POST', '/v1/keys/lookup', { body: { key } })).status;
+
+    test('gives a new key with the same record and counters; the one before is good no more', async () => {
+      const { id, key } = await api.create();
+      await check(key, 5);
+      const { status, headers, json } = await api.call('POST', `/v1/keys/${id}/rotate`);
+      expect(status).toBe(200);
+      expect(headers).toMatchObject({ etag: '"2"', 'cache-control': 'no-store' });
+      expect(json).toMatchObject({ id, version: 2, previous_key_expires_at: null });
+      expect(json.key).not.toBe(key);
+      expect([await lookup(key), await lookup(json.key)]).toEqual([404, 200]);
+      expect((await check(json.key)).windows[0]).toMatchObject({ name: 'day', remaining: 44 });
+    });
+
+    test('with a grace time leaves the one before good until then, and only the last one', async () => {
+      const { id, key } = await api.create();
+      const before = Math.floor(Date.now() / 1_000);
+      const second = await api.call('POST', `/v1/keys/${id}/rotate`, { body: { grace_seconds: 3_600 } });
+      const until = Date.parse(second.json.previous_key_expires_at) / 1_000;
+      expect(until).toBeGreaterThanOrEqual(before + 3_600);
+      expect(until).toBeLessThanOrEqual(Date.now() / 1_000 + 3_600);
+      expect([await lookup(key), await lookup(second.json.key)]).toEqual([200, 200]);
+      await api.call('POST', `/v1/keys/${id}/rotate`, { body: { grace_seconds: 3_600 } });
+      expect([await lookup(key), await lookup(second.json.key)]).toEqual([404, 200]);
+    });
+  });
+
+  describe(`with the registry in ${store}, looking a key up`, () => {
+    test('finds its record, inactive or not, and does not repeat the key', async () => {
+      const { key, ...record } = await api.create({ status: 'disabled' });
+      const { status, headers, text, json } = await api.call('POST', '/v1/keys/lookup', { body: { key } });
+      expect({ status, json }).toEqual({ status: 200, json: record });
+      expect(headers.etag).toBe('"1"');
+      expect(text).not.toContain(key);
+    });
+
+    test('that was never handed out is 404, naming the key', async () => {
+      const { id, key } = await api.create();
+      const { json } = await api.call('POST', `/v1/keys/${id}/rotate`);
+      expect(json.key).not.toBe(key);
+      const answer = await api.call('POST', '/v1/keys/lookup', { body: { key } });
+      expect(answer.json.error).toMatchObject({ code: 'NOT_FOUND', status: 404, details: { field: 'key' } });
+    });
+
+    test('with a mistyped character is 400, naming the key', async () => {
+      const { key } = await api.create();
+      const mistyped = key.slice(0, 20) + (key[20] === 'a' ? 'b' : 'a') + key.slice(21);
+      const { json } = await api.call('POST', '/v1/keys/lookup', { body: { key: mistyped } });
+      expect(json.error).toMatchObject({ code: 'INVALID_REQUEST', status: 400, details: { field: 'key' } });
+    });
+  });
+
+  describe(`with the registry in ${store}, the usage`, () => {
+    test('tells every window with the record’s own numbers', async () => {
+      const { id, key } = await api.create({ rate_limit_per_day: 9 });
+      await check(key, 4);
+      const { status, json } = await api.call('GET', `/v1/keys/${id}/usage`);
+      expect(status).toBe(200);
+      const [day, year] = json.policies[0].windows;
+      expect(json).toMatchObject({ id, policies: [{ domain: 'shop', policy: 'api_key' }] });
+      expect(day).toMatchObject({ name: 'day', seconds: 86_400, limit: 9, used: 4, remaining: 5 });
+      expect(year).toMatchObject({ name: 'year', seconds: 31_536_000, limit: 500, used: 4, remaining: 496 });
+      expect(day.reset_at % 86_400).toBe(0);
+      expect(day.reset_seconds).toBeGreaterThanOrEqual(1);
+      expect(day.reset_seconds).toBeLessThanOrEqual(86_400);
+    });
+
+    test('tells the class of the key', async () => {
+      const { id } = await api.create({ type: 'publishable' });
+      const { json } = await api.call('GET', `/v1/keys/${id}/usage`);
+      expect(json.policies).toMatchObject([{ policy: 'api_key.publishable', windows: [{ name: 'year', limit: 7 }] }]);
+    });
+
+    test.each<[what: string, body: object | undefined, left: object]>([
+      ['all windows', undefined, { day: 0, year: 0 }],
+      ['all windows of a domain', { domain: 'shop' }, { day: 0, year: 0 }],
+      ['one window', { window: 'day' }, { day: 0, year: 6 }],
+      ['one window of a domain', { window: 'year', domain: 'shop' }, { day: 6, year: 0 }],
+    ])('is forgotten in %s', async (_what, body, left) => {
+      const { id, key } = await api.create();
+      await check(key, 6);
+      const { status, json } = await api.call('POST', `/v1/keys/${id}/reset`, { body });
+      expect(status).toBe(200);
+      expect(await usedOf(id)).toEqual(left);
+      expect(Object.fromEntries(json.policies[0].windows.map(({ name, used }: Json) => [name, used]))).toEqual(left);
+      expect(await newestAudit()).toMatchObject({
+        action: 'key.usage_reset',
+        subject: id,
+        before: [
+          { domain: 'shop', policy: 'api_key', window: 'day', used: 6 },
+          { window: 'year', used: 6 },
+        ],
+        after: Object.entries(left).map(([window, used]) => ({ window, used })),
+      });
+    });
+  });
+
+  describe(`with the registry in ${store}, an Idempotency-Key`, () => {
+    const once = (name: string) => ({ headers: { 'idempotency-key': name } });
+
+    test('gives the same answer to the same request, the key included', async () => {
+      const call = { ...once('create-1'), body: { name: 'once', type: 'publishable' } };
+      const first = await api.call('POST', '/v1/keys', call);
+      const again = await api.call('POST', '/v1/keys', { ...call, body: { type: 'publishable', name: 'once' } });
+      expect([first.status, again.status]).toEqual([201, 201]);
+      expect(again.text).toBe(first.text);
+      expect(first.headers['idempotent-replayed']).toBeUndefined();
+      const { location, etag } = first.headers;
+      expect(again.headers).toMatchObject({ 'idempotent-replayed': 'true', location, etag });
+    });
+
+    test('with another request is 409, naming the header', async () => {
+      await api.call('POST', '/v1/keys', { ...once('create-2'), body: { name: 'a' } });
+      const { status, json } = await api.call('POST', '/v1/keys', { ...once('create-2'), body: { name: 'b' } });
+      expect(status).toBe(409);
+      expect(json.error).toMatchObject({ code: 'CONFLICT', details: { field: 'idempotency-key' } });
+    });
+
+    test('makes one key, however many ask at the same time', async () => {
+      const call = { ...once('create-3'), body: { name: 'concurrent' } };
+      const answers = await Promise.all(Array.from({ length: 10 }, () => api.call('POST', '/v1/keys', call)));
+      expect(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size).toBe(1);
+      expect(answers.filter(({ headers }) => headers['idempotent-replayed'] === undefined)).toHaveLength(1);
+      expect((await api.call('GET', '/v1/keys?name=concurrent')).json.pagination.total_count).toBe(1);
+    });
+
+    test('is another token’s own affair', async () => {
+      const call = { ...once('create-4'), body: { name: 'mine' } };
+      const mine = await api.call('POST', '/v1/keys', call);
+      const theirs = await api.call('POST', '/v1/keys', { ...call, token: OTHER_TOKEN });
+      expect(theirs.status).toBe(201);
+      expect(theirs.json.id).not.toBe(mine.json.id);
+    });
+
+    test('rotates once, also when the version that was asked for has passed by then', async () => {
+      const { id } = await api.create();
+      const call = { headers: { 'idempotency-key': 'rotate-1', 'if-match': '"1"' }, body: { grace_seconds: 60 } };
+      const first = await api.call('POST', `/v1/keys/${id}/rotate`, call);
+      const again = await api.call('POST', `/v1/keys/${id}/rotate`, call);
+      expect(first.status).toBe(200);
+      expect({ status: again.status, text: again.text }).toEqual({ status: 200, text: first.text });
+      expect(again.headers['idempotent-replayed']).toBe('true');
+      const other = await api.call('POST', `/v1/keys/${id}/rotate`, { ...call, body: { grace_seconds: 61 } });
+      expect(other).toMatchObject({ status: 409, json: { error: { details: { field: 'idempotency-key' } } } });
+    });
+
+    test('of one key says nothing to another', async () => {
+      const [one, other] = [await api.create(), await api.create()];
+      const rotated = await api.call('POST', `/v1/keys/${one.id}/rotate`, once('rotate-2'));
+      const second = await api.call('POST', `/v1/keys/${other.id}/rotate`, once('rotate-2'));
+      expect([rotated.json.id, second.json.id]).toEqual([one.id, other.id]);
+    });
+  });
+
+  describe(`with the registry in ${store}, the audit`, () => {
+    test('tells who changed what, before and after, the newest first, and holds no key', async () => {
+      const { key, ...created } = await api.create({ name: 'audited' });
+      const { json: changed } = await api.call('PATCH', `/v1/keys/${created.id}`, {
+        token: OTHER_TOKEN,
+        body: { name: 'renamed' },
+      });
+      const { json: issued } = await api.call('POST', `/v1/keys/${created.id}/rotate`);
+      const { key: newKey, previous_key_expires_at: _none, ...rotated } = issued;
+      const { text, json } = await api.call('GET', '/v1/audit?page_size=3');
+      expect(json.data).toMatchObject([
+        { action: 'key.rotated', subject: created.id, before: changed, after: rotated },
+        { action: 'key.changed', subject: created.id, before: created, after: changed },
+        { action: 'key.created', subject: created.id, before: null, after: created },
+      ]);
+      const [actor, other, same] = json.data.map((entry: Json) => entry.actor);
+      expect(actor).toMatch(/^token:[0-9A-Za-z_-]{12}$/);
+      expect([other === actor, same === actor]).toEqual([false, true]);
+      for (const secret of [key, newKey]) expect(text).not.toContain(secret.slice(4, 24));
+    });
+
+    test('is in the log, too, line by line', async () => {
+      const { key, ...created } = await api.create({ name: 'logged' });
+      const lines = api.server.log.filter((line) => line.includes(created.id)).map((line) => JSON.parse(line));
+      expect(lines).toMatchObject([
+        { msg: 'audit', level: 'info', action: 'key.created', subject: created.id, after: created },
+      ]);
+      expect(api.server.log.join('')).not.toContain(key.slice(4, 24));
+    });
+  });
+
+  describe(`with the registry in ${store}, what was read is not read again:`, () => {
+    test.each(['/v1/keys/ID', '/v1/keys?name=still', '/v1/keys/ID/usage'])('%s', async (path) => {
+      const { id } = await api.create({ name: 'still' });
+      const url = path.replace('ID', id);
+      const { headers } = await api.call('GET', url);
+      const known = { headers: { 'if-none-match': `"x", ${headers.etag}` } };
+      const unchanged = await api.call('GET', url, known);
+      expect(unchanged).toMatchObject({ status: 304, text: '' });
+      expect(unchanged.headers.etag).toBe(headers.etag);
+      await api.call('PATCH', `/v1/keys/${id}`, { body: { rate_limit_per_day: 5 } });
+      expect((await api.call('GET', url, known)).status).toBe(200);
+    });
+
+    test('HEAD answers as GET, without a body', async () => {
+      const { id } = await api.create();
+      const answer = await api.callUndocumented('HEAD', `/v1/keys/${id}`);
+      expect(answer).toMatchObject({ status: 200, text: '' });
+      expect(answer.headers.etag).toBe('"1"');
+    });
+  });
+}

@@ -1,0 +1,66 @@
+/** Addresses as they are counted, and the conditions of requests. */
+import { describe, expect, test } from '@jest/globals';
+import { IF_MATCH, isKnown, versionsOf } from '../../src/surfaces/keys/conditional.ts';
+import { countedAddress } from '../../src/surfaces/keys/wire.ts';
+
+test.each([
+  ['192.0.2.1', '192.0.2.1'],
+  ['::ffff:192.0.2.1', '192.0.2.1'],
+  ['::FFFF:c000:0201', '192.0.2.1'],
+  ['0:0:0:0:0:ffff:192.0.2.1', '192.0.2.1'],
+  ['::1', '0:0:0:0::/64'],
+  ['::', '0:0:0:0::/64'],
+  ['2001:db8::1', '2001:db8:0:0::/64'],
+  ['2001:0DB8:0:0:ffff::1', '2001:db8:0:0::/64'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+  ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+  ['64:ff9b::192.0.2.1', '64:ff9b:0:0::/64'],
+  ['localhost', undefined],
+  ['192.0.2.256', undefined],
+  ['', undefined],
+])('the address %s is counted as %s', (text, counted) => {
+  expect(countedAddress(text)).toBe(counted);
+});
+
+test.each<[ifMatch: string | undefined, versions: readonly number[] | undefined]>([
+  [undefined, undefined],
+  ['*', undefined],
+  [' * ', undefined],
+  ['"1"', [1]],
+  ['"1", "22"', [1, 22]],
+  [', "1",, "2" ,', [1, 2]],
+  ['"1",W/"2"', [1]],
+  ['""', []],
+  ['"a,b"', []],
+  ['"01"', []],
+  ['"1e1"', []],
+])('If-Match %s allows %j', (ifMatch, versions) => {
+  if (ifMatch !== undefined) expect(ifMatch).toMatch(IF_MATCH);
+  expect(versionsOf(ifMatch)).toEqual(versions);
+});
+
+test.each(['', '1', '"1', '1"', '"1" "2"', '*, "1"', 'w/"1"', ',', '"a b"'])('If-Match %j is none', (text) => {
+  expect(text).not.toMatch(IF_MATCH);
+});
+
+test('what is no If-Match is told so in a time that grows with its length alone', () => {
+  const startedAt = performance.now();
+  for (const text of [',\t'.repeat(8_000), '"",'.repeat(5_000), `${'"a" , '.repeat(2_600)}x`]) IF_MATCH.test(text);
+  expect(performance.now() - startedAt).toBeLessThan(500);
+});
+
+describe('If-None-Match', () => {
+  test.each<[ifNoneMatch: string | undefined, known: boolean]>([
+    [undefined, false],
+    ['*', true],
+    ['"1"', true],
+    ['W/"1"', true],
+    ['"0", W/"1"', true],
+    ['"10"', false],
+    ['1', false],
+    ['', false],
+  ])('%s knows "1": %s', (ifNoneMatch, known) => {
+    expect(isKnown(ifNoneMatch, '"1"')).toBe(known);
+    expect(isKnown(ifNoneMatch, 'W/"1"')).toBe(known);
+  });
+});

@@ -1,0 +1,66 @@
+/** The admin API of processes that share a Redis: as that of one, and nothing in Redis can be used as a key or a token. */
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { AdminApiUnderTest, OTHER_TOKEN, TOKEN } from '../support/admin-api.ts';
+import { GENEROUS, SHOP } from '../support/admin-policies.ts';
+import { TestRedis } from '../support/redis.ts';
+import { describeAdminApi } from './keys-contract.ts';
+import { describeLists } from './keys-lists-contract.ts';
+
+let redis: TestRedis;
+
+beforeAll(async () => {
+  redis = await TestRedis.start();
+});
+
+afterAll(() => redis.stop());
+
+/** A key space of its own for every suite. */
+function inRedis(keyPrefix: string) {
+  return async () => ({ REDIS_URL: redis.socket, CACHE_KEY_PREFIX: keyPrefix, REDIS_OP_TIMEOUT: '2s' });
+}
+
+describeAdminApi('Redis', inRedis('api:'));
+describeLists('Redis', inRedis('lists:'));
+
+/** Every key and every value of every type. */
+async function everything(): Promise<string> {
+  const texts: string[] = [];
+  for (const key of await redis.client.keys('*')) {
+    texts.push(key, (await redis.client.dumpBuffer(key)).toString('latin1'));
+    const type = await redis.client.type(key);
+    if (type === 'string') texts.push((await redis.client.getBuffer(key))?.toString('latin1') ?? '');
+    if (type === 'hash') texts.push(JSON.stringify(await redis.client.hgetall(key)));
+    if (type === 'stream') texts.push(JSON.stringify(await redis.client.xrange(key, '-', '+')));
+    if (type === 'zset') texts.push(...(await redis.client.zrange(key, '0', '-1')));
+  }
+  return texts.join('\n');
+}
+
+test('a remembered reply is given by another process, and cannot be read in Redis', async () => {
+  const env = await inRedis('replies:')();
+  const one = await AdminApiUnderTest.start([SHOP, GENEROUS], env);
+  const other = await AdminApiUnderTest.start([SHOP, GENEROUS], env);
+  const call = { headers: { 'idempotency-key': 'create-from-anywhere' }, body: { name: 'sealed' } };
+  const first = await one.call('POST', '/v1/keys', call);
+  const again = await other.call('POST', '/v1/keys', call);
+  const rotated = await other.call('POST', `/v1/keys/${first.json.id}/rotate`, { headers: call.headers });
+  await Promise.all([one.stop(), other.stop()]);
+  expect(again.text).toBe(first.text);
+  const stored = await everything();
+  expect(stored).toContain('sealed');
+  // The beginning of a key is its id, and no secret.
+  for (const { json } of [first, rotated]) expect(stored).not.toContain(json.key.slice(16));
+  for (const secret of [TOKEN, OTHER_TOKEN, 'create-from-anywhere']) expect(stored).not.toContain(secret);
+});
+
+test('without Redis the admin API answers 503, and 401 to whoever has no token', async () => {
+  const out = await AdminApiUnderTest.start([SHOP], { REDIS_URL: '/nowhere/redis.sock' });
+  const answers = await Promise.all([
+    out.call('GET', '/v1/keys'),
+    out.call('GET', '/v1/keys', { token: 'wrong' }),
+    out.call('GET', '/v1/keys', { token: null }),
+  ]);
+  await out.stop();
+  expect(answers.map(({ status }) => status)).toEqual([503, 503, 401]);
+  expect(answers[0]?.json).toMatchObject({ error: { code: 'UNAVAILABLE', details: { reason: 'STORE_FAILED' } } });
+});
