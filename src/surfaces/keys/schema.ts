@@ -37,11 +37,10 @@ const name = line(100).describe('For people; need not be unique.');
 const ownLimit = z.int().min(0).max(REQUESTS_MAX);
 const perMinute = ownLimit.describe('Replaces the number of the window of a minute; 0: what the policy says.');
 const perDay = ownLimit.describe('Replaces the number of the window of a day; 0: what the policy says.');
-const settableStatus = z.enum(['active', 'disabled']);
 const expiresAt = z.iso
-  .datetime({ precision: 0, error: 'expected a time such as 2027-01-31T00:00:00Z' })
+  .datetime({ offset: true, error: 'expected a time such as 2027-01-31T00:00:00Z' })
   .regex(/^(?:197[1-9]|19[89]\d|[2-9]\d{3})/, 'must be after 1970')
-  .describe('From then on the key counts as inactive. UTC, whole seconds.');
+  .describe('From then on the key counts as inactive. Fractions of a second are rounded up.');
 const metadata = z
   .record(
     line(40),
@@ -61,7 +60,7 @@ export const createSchema = z.strictObject({
   type: z.enum(TYPES).default('secret'),
   rate_limit_per_minute: perMinute.default(0),
   rate_limit_per_day: perDay.default(0),
-  status: settableStatus.default('active'),
+  status: z.enum(['active', 'disabled']).default('active'),
   expires_at: expiresAt.nullable().default(null),
   metadata: metadata.default({}),
 });
@@ -71,7 +70,7 @@ export const changeSchema = z
     name,
     rate_limit_per_minute: perMinute,
     rate_limit_per_day: perDay,
-    status: settableStatus,
+    status: z.enum(KEY_STATUSES),
     expires_at: expiresAt.nullable(),
     metadata,
   })
