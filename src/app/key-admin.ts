@@ -87,7 +87,8 @@ export class KeyAdmin {
 
   /** @throws NotFound, PreconditionFailed; Conflict when the key is revoked, or changed too often meanwhile */
   change(id: string, change: KeyChange, asked: Asked): Promise<KeyRecord> {
-    return this.#update(id, 'key.changed', asked, ({ record, credentials }) => {
+    const action = change.status === 'revoked' ? 'key.revoked' : 'key.changed';
+    return this.#update(id, action, asked, ({ record, credentials }) => {
       refuseRevoked(record);
       return { record: changedRecord(record, change, this.#options.clock.nowMillis()), credentials };
     });

@@ -170,7 +170,7 @@ describe('a body is 400 where it is not as documented:', () => {
     ['PATCH', '/v1/keys/ID', 'a version', { version: 5 }, 'version'],
     ['PATCH', '/v1/keys/ID', 'a name of another type', { name: null }, 'name'],
     ['PATCH', '/v1/keys/ID', 'a name of 101 characters', { name: 'x'.repeat(101) }, 'name'],
-    ['PATCH', '/v1/keys/ID', 'revoking', { status: 'revoked' }, 'status'],
+    ['PATCH', '/v1/keys/ID', 'a status that there is not', { status: 'expired' }, 'status'],
     ['POST', '/v1/keys/ID/rotate', 'an unknown field', { grace: 5 }, 'grace'],
     ['POST', '/v1/keys/ID/rotate', 'a negative time', { grace_seconds: -1 }, 'grace_seconds'],
     ['POST', '/v1/keys/ID/rotate', 'more than a year', { grace_seconds: 31_536_001 }, 'grace_seconds'],

@@ -71,7 +71,7 @@ export const changeSchema = z
     name,
     rate_limit_per_minute: perMinute,
     rate_limit_per_day: perDay,
-    status: settableStatus,
+    status: z.enum(KEY_STATUSES).describe('revoked is final, as DELETE makes it.'),
     expires_at: expiresAt.nullable(),
     metadata,
   })
