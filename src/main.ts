@@ -1,6 +1,7 @@
 /** The command line: reads the arguments and the environment, and leaves the rest to server.ts. */
 import { readFileSync } from 'node:fs';
 import { PolicyFileError, readPolicies } from './adapters/policy-file/read-policy.ts';
+import { runKeys } from './cli/keys.ts';
 import { toConfig } from './config/config.ts';
 import { EnvError, readEnv } from './config/env.ts';
 import { createLogger } from './observability/logger.ts';
@@ -12,6 +13,7 @@ const USAGE = `Headroom decides for gateways: may this request pass, and what sh
 
 usage: headroom [serve]             answer on the gRPC, HTTP and debug ports until SIGTERM
        headroom check-config PATH   say whether a policy file, or a directory of them, can be used
+       headroom keys COMMAND        create, list and change API keys: see headroom keys --help
        headroom --version
        headroom --help
 
@@ -24,6 +26,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (command === '--version') return print(`headroom ${version()}\n`);
   if (command === 'serve' && rest.length === 0) return serve();
   if (command === 'check-config' && rest.length === 1) return checkConfig(rest[0] as string);
+  if (command === 'keys') return keys(rest);
   process.stderr.write(`headroom: cannot make sense of '${args.join(' ')}'\n\n${USAGE}`);
   return 2;
 }
@@ -52,6 +55,13 @@ async function serve(): Promise<number> {
 function checkConfig(path: string): number {
   const policies = readPolicies(path);
   return print(`ok: ${[...policies.keys()].sort().join(', ')}\n`);
+}
+
+function keys(args: readonly string[]): Promise<number> {
+  // A reader such as `head` may have had enough.
+  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1));
+  const { env, stdin, stdout, stderr } = process;
+  return runKeys(args, { env, stdin, write: (text) => stdout.write(text), writeError: (text) => stderr.write(text) });
 }
 
 function stopSignal(): Promise<NodeJS.Signals> {

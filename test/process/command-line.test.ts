@@ -43,9 +43,8 @@ describe('headroom', () => {
   test.each(['--help', '-h'])('%s prints every way to use it', (option) => {
     const { status, stdout, stderr } = run([option]);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    for (const way of ['headroom [serve]', 'headroom check-config PATH', 'headroom --version', 'headroom --help']) {
-      expect(stdout).toContain(way);
-    }
+    const ways = ['[serve]', 'check-config PATH', 'keys COMMAND', '--version', '--help'];
+    for (const way of ways) expect(stdout).toContain(`headroom ${way}`);
   });
 
   test.each([[['sevre']], [['serve', 'now']], [['check-config']]])(
@@ -98,6 +97,19 @@ describe('headroom check-config', () => {
   test('reads a relative path from where it is called', () => {
     write('here.yaml', 'domain: here\n');
     expect(run(['check-config', 'here.yaml'], BIN, folder)).toMatchObject({ status: 0, stdout: 'ok: here\n' });
+  });
+});
+
+describe('headroom keys', () => {
+  test('is handed over to, with its exit code', () => {
+    expect(run(['keys', '--help'])).toMatchObject({ status: 0, stderr: '' });
+    const stderr = "headroom: HEADROOM_TOKEN is not set, nor is ADMIN_TOKEN; see 'headroom keys --help'\n";
+    expect(run(['keys', 'list'])).toEqual({ status: 2, stdout: '', stderr });
+  });
+
+  test('ends well when its reader has had enough', () => {
+    const { stdout, stderr } = run(['-c', `(${BIN} keys --help; echo $? >&2) | true`], '/bin/sh');
+    expect({ stdout, stderr }).toEqual({ stdout: '', stderr: '0\n' });
   });
 });
 
