@@ -181,6 +181,14 @@ export function describeAdminApi(store: string, env: () => Promise<Readonly<Reco
       expect((await newestAudit()).action).toBe('key.revoked');
     });
 
+    test('by a change is as final, and audited as what it is', async () => {
+      const { id } = await api.create();
+      const { status, json } = await api.call('PATCH', `/v1/keys/${id}`, { body: { status: 'revoked' } });
+      expect({ status, json }).toMatchObject({ status: 200, json: { status: 'revoked', version: 2 } });
+      expect(await newestAudit()).toMatchObject({ action: 'key.revoked', subject: id });
+      expect((await api.call('PATCH', `/v1/keys/${id}`, { body: { status: 'active' } })).status).toBe(409);
+    });
+
     test('of another version than the one asked for is refused', async () => {
       const { id } = await api.create();
       const { status } = await api.call('DELETE', `/v1/keys/${id}`, { headers: { 'if-match': '"9"' } });

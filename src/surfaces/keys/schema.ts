@@ -37,6 +37,7 @@ const name = line(100).describe('For people; need not be unique.');
 const ownLimit = z.int().min(0).max(REQUESTS_MAX);
 const perMinute = ownLimit.describe('Replaces the number of the window of a minute; 0: what the policy says.');
 const perDay = ownLimit.describe('Replaces the number of the window of a day; 0: what the policy says.');
+const settableStatus = z.enum(['active', 'disabled']);
 const expiresAt = z.iso
   .datetime({ offset: true, error: 'expected a time such as 2027-01-31T00:00:00Z' })
   .regex(/^(?:197[1-9]|19[89]\d|[2-9]\d{3})/, 'must be after 1970')
@@ -60,7 +61,7 @@ export const createSchema = z.strictObject({
   type: z.enum(TYPES).default('secret'),
   rate_limit_per_minute: perMinute.default(0),
   rate_limit_per_day: perDay.default(0),
-  status: z.enum(['active', 'disabled']).default('active'),
+  status: settableStatus.default('active'),
   expires_at: expiresAt.nullable().default(null),
   metadata: metadata.default({}),
 });
@@ -70,7 +71,7 @@ export const changeSchema = z
     name,
     rate_limit_per_minute: perMinute,
     rate_limit_per_day: perDay,
-    status: z.enum(KEY_STATUSES),
+    status: z.enum(KEY_STATUSES).describe('revoked is final, as DELETE makes it.'),
     expires_at: expiresAt.nullable(),
     metadata,
   })
