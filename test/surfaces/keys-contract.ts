@@ -152,16 +152,6 @@ export function describeAdminApi(store: string, env: () => Promise<Readonly<Reco
   );
 
   describe(`with the registry in ${store}, revoking`, () => {
-    test('by PATCH is for good, and is remembered as such', async () => {
-      const { id } = await api.create();
-      const { json } = await api.call('PATCH', `/v1/keys/${id}`, { body: { status: 'revoked' } });
-      expect(json).toMatchObject({ id, status: 'revoked', version: 2 });
-      const again = await api.call('PATCH', `/v1/keys/${id}`, { body: { status: 'active' } });
-      expect([again.status, again.json.error.code]).toEqual([409, 'CONFLICT']);
-      const audit = await api.call('GET', '/v1/audit?page_size=1');
-      expect(audit.json.data[0]).toMatchObject({ action: 'key.revoked', subject: id });
-    });
-
     test('is final, and made only once', async () => {
       const { id } = await api.create();
       const first = await api.call('DELETE', `/v1/keys/${id}`);
