@@ -1,13 +1,5 @@
 /** The command line: reads the arguments and the environment, and leaves the rest to server.ts. */
 import { readFileSync } from 'node:fs';
-import { PolicyFileError, readPolicies } from './adapters/policy-file/read-policy.ts';
-import { runKeys } from './cli/keys.ts';
-import { toConfig } from './config/config.ts';
-import { EnvError, readEnv } from './config/env.ts';
-import { createLogger } from './observability/logger.ts';
-import { startTelemetry } from './observability/telemetry.ts';
-import { startServer } from './server.ts';
-import { ListenError } from './surfaces/listen.ts';
 
 const USAGE = `Headroom decides for gateways: may this request pass, and what should its caller be told?
 
@@ -31,7 +23,16 @@ async function main(args: readonly string[]): Promise<number> {
   return 2;
 }
 
+// Each command loads what it needs: who lists keys does not wait until a server is loaded.
+
 async function serve(): Promise<number> {
+  const [{ toConfig }, { readEnv }, { createLogger }, { startTelemetry }, { startServer }] = await Promise.all([
+    import('./config/config.ts'),
+    import('./config/env.ts'),
+    import('./observability/logger.ts'),
+    import('./observability/telemetry.ts'),
+    import('./server.ts'),
+  ]);
   const config = toConfig(readEnv(process.env));
   // From here on a signal is not lost, whenever it comes.
   const stopped = stopSignal();
@@ -52,12 +53,14 @@ async function serve(): Promise<number> {
   return 0;
 }
 
-function checkConfig(path: string): number {
+async function checkConfig(path: string): Promise<number> {
+  const { readPolicies } = await import('./adapters/policy-file/read-policy.ts');
   const policies = readPolicies(path);
   return print(`ok: ${[...policies.keys()].sort().join(', ')}\n`);
 }
 
-function keys(args: readonly string[]): Promise<number> {
+async function keys(args: readonly string[]): Promise<number> {
+  const { runKeys } = await import('./cli/keys.ts');
   // A reader such as `head` may have had enough.
   process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1));
   const { env, stdin, stdout, stderr } = process;
@@ -80,9 +83,12 @@ function print(text: string): number {
   return 0;
 }
 
+/** The codes of EnvError, PolicyFileError and ListenError. */
+const OPERATORS_CODES: readonly unknown[] = ['CONFIG_INVALID', 'POLICY_INVALID', 'LISTEN_FAILED'];
+
 /** One line for what an operator can mend, everything for what a developer must. */
 function report(error: unknown): number {
-  const isOurs = error instanceof EnvError || error instanceof PolicyFileError || error instanceof ListenError;
+  const isOurs = error instanceof Error && OPERATORS_CODES.includes((error as { code?: unknown }).code);
   process.stderr.write(`headroom: ${isOurs ? error.message : ((error as Error).stack ?? String(error))}\n`);
   return 1;
 }

@@ -140,7 +140,28 @@ export function describeAdminApi(store: string, env: () => Promise<Readonly<Reco
     });
   });
 
+  test.each([
+    { given: '2030-01-01T00:00:00.001Z', kept: '2030-01-01T00:00:01Z' },
+    { given: '2030-01-01T00:00:00.000Z', kept: '2030-01-01T00:00:00Z' },
+    { given: '2030-01-01T02:30:00+02:30', kept: '2030-01-01T00:00:00Z' },
+  ])(
+    `with the registry in ${store}, a key that expires at $given expires no earlier: $kept`,
+    async ({ given, kept }) => {
+      expect((await api.create({ expires_at: given })).expires_at).toBe(kept);
+    },
+  );
+
   describe(`with the registry in ${store}, revoking`, () => {
+    test('by PATCH is for good, and is remembered as such', async () => {
+      const { id } = await api.create();
+      const { json } = await api.call('PATCH', `/v1/keys/${id}`, { body: { status: 'revoked' } });
+      expect(json).toMatchObject({ id, status: 'revoked', version: 2 });
+      const again = await api.call('PATCH', `/v1/keys/${id}`, { body: { status: 'active' } });
+      expect([again.status, again.json.error.code]).toEqual([409, 'CONFLICT']);
+      const audit = await api.call('GET', '/v1/audit?page_size=1');
+      expect(audit.json.data[0]).toMatchObject({ action: 'key.revoked', subject: id });
+    });
+
     test('is final, and made only once', async () => {
       const { id } = await api.create();
       const first = await api.call('DELETE', `/v1/keys/${id}`);

@@ -39,9 +39,9 @@ const perMinute = ownLimit.describe('Replaces the number of the window of a minu
 const perDay = ownLimit.describe('Replaces the number of the window of a day; 0: what the policy says.');
 const settableStatus = z.enum(['active', 'disabled']);
 const expiresAt = z.iso
-  .datetime({ precision: 0, error: 'expected a time such as 2027-01-31T00:00:00Z' })
+  .datetime({ offset: true, error: 'expected a time such as 2027-01-31T00:00:00Z' })
   .regex(/^(?:197[1-9]|19[89]\d|[2-9]\d{3})/, 'must be after 1970')
-  .describe('From then on the key counts as inactive. UTC, whole seconds.');
+  .describe('From then on the key counts as inactive. Fractions of a second are rounded up.');
 const metadata = z
   .record(
     line(40),

@@ -127,5 +127,5 @@ function groupsOf(address: string): number[] {
 }
 
 function secondsOf(text: string): number {
-  return Date.parse(text) / 1_000;
+  return Math.ceil(Date.parse(text) / 1_000);
 }
