@@ -57,5 +57,6 @@ function refuse(reply: FastifyReply): FastifyReply {
 function sendLimited(reply: FastifyReply, { body, retryAfterSeconds }: Answer): FastifyReply {
   // Styles without header fields leave even these to the door.
   if (!reply.hasHeader('content-type')) reply.type('application/json');
-  return reply.header('retry-after', String(retryAfterSeconds)).code(429).send(body);
+  if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds));
+  return reply.code(429).send(body);
 }
