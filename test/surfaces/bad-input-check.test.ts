@@ -67,7 +67,7 @@ describe('/v1/check refuses with 400 and the envelope, naming the field,', () =>
     ['a list', [], 'body', 'body: Invalid input: expected object, received array'],
     ['null', 'null', 'body', 'body: Invalid input: expected object, received null'],
     ['no JSON', '{', 'body', INVALID_JSON],
-    ['an empty body', '', 'body', "Body cannot be empty when content-type is set to 'application/json'"],
+    ['an empty body', '', 'body', 'body: Invalid input: expected object, received null'],
     ['a built-in name as field', '{"__proto__":{"domain":"doors"}}', 'body', INVALID_JSON],
     ['a poisoned constructor', '{"constructor":{"prototype":{"x":1}}}', 'body', INVALID_JSON],
     ['no domain', { descriptors: [VICTIM] }, 'domain', 'rate limit domain must not be empty'],

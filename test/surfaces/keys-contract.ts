@@ -152,6 +152,16 @@ export function describeAdminApi(store: string, env: () => Promise<Readonly<Reco
   );
 
   describe(`with the registry in ${store}, revoking`, () => {
+    test.each([
+      { title: 'nothing that calls itself JSON', body: '' },
+      { title: 'nothing at all', body: undefined },
+    ])('needs no body: $title', async ({ body }) => {
+      const { id } = await api.create();
+      expect((await api.call('DELETE', `/v1/keys/${id}`, { body })).status).toBe(200);
+      const other = await api.create();
+      expect((await api.call('POST', `/v1/keys/${other.id}/rotate`, { body })).status).toBe(200);
+    });
+
     test('is final, and made only once', async () => {
       const { id } = await api.create();
       const first = await api.call('DELETE', `/v1/keys/${id}`);

@@ -7,11 +7,15 @@ export const BODY_BYTES_MAX = 65_536;
 /** Read leniently, all bad bytes are the same replacement character: two callers would share a counter. */
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
-/** JSON for handlers, as Fastify parses it, but for bytes that are no text. */
+/**
+ * JSON for handlers, as Fastify parses it, but for bytes that are no text. Nothing is no body, even if it calls itself JSON,
+ * as clients let a DELETE do: whether there must be one is the schema's matter.
+ */
 export function parseJsonBodies(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+    if (body.length === 0) return done(null, undefined);
     try {
       // It calls `done` itself, at once.
       void parse(request, decode(body), done);

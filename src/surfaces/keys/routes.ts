@@ -268,9 +268,8 @@ function installOwn(app: Scope, { audit, usage }: AdminApi): void {
   );
 }
 
-/** Only where there is none: an empty text that calls itself JSON is a mistake. */
 async function takeNoBodyForEmpty(request: FastifyRequest): Promise<void> {
-  if (request.headers['content-type'] === undefined) request.body = {};
+  if (request.body === undefined) request.body = {};
 }
 
 function sendRecord(reply: FastifyReply, record: KeyRecord): FastifyReply {
