@@ -61,13 +61,15 @@ export type GovernedFetch = (input: GovernedInput, init?: GovernedInit) => Promi
 /** What is known of a key is shared by all calls through the function that is returned, and by no others. */
 export function createGovernedFetch(options: GovernedFetchOptions = {}): GovernedFetch {
   const settings = settingsOf(options);
+  // Called as a function, not as a method: a browser's own fetch refuses any `this` but its window.
+  const { fetch } = settings;
   const governor = options.governor === false ? undefined : new Governor(settings.clock);
   return async (input, init = {}) => {
     const facts = factsOf(input, init);
     const { retry: _, ...plain } = init;
     const call = new GovernedCall(settings, {
       lane: governor?.laneOf(settings.keyOf(facts)),
-      send: () => settings.fetch(input, plain),
+      send: () => fetch(input, plain),
       signal: init.signal ?? (typeof input === 'object' && 'signal' in input ? input.signal : undefined),
       repeat: repeatOf(input, init, facts),
     });

@@ -147,7 +147,9 @@ export class HeadroomClient {
       ...(retry === undefined ? {} : { retry }),
     };
     const search = new URLSearchParams(defined(query)).toString();
-    const response = await this.#fetch(`${this.#base}${path}${search === '' ? '' : `?${search}`}`, init);
+    // Called as a function, not as a method: a browser's own fetch refuses any `this` but its window.
+    const fetch = this.#fetch;
+    const response = await fetch(`${this.#base}${path}${search === '' ? '' : `?${search}`}`, init);
     const answer = parsed(await response.text());
     if (!response.ok) throw refusal(response.status, answer);
     if (answer === undefined) throw new HeadroomError('UNEXPECTED_ANSWER', response.status, 'the answer is not JSON');

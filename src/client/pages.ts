@@ -1,5 +1,5 @@
 /** Walks the pages of a list in the documented envelope. Knows no particular API. */
-import { type Fetch, REAL } from './environment.ts';
+import { baseUrl, type Fetch, REAL } from './environment.ts';
 import { PaginationError } from './errors.ts';
 
 export interface Pagination {
@@ -87,7 +87,7 @@ export async function* iterateItems<T>(
 
 function pagesAt(address: string | URL, { fetch = REAL.fetch, init }: PagesOptions): FetchPage {
   return async ({ page, pageSize, signal }) => {
-    const url = new URL(address);
+    const url = new URL(address, baseUrl());
     url.searchParams.set('page', String(page));
     url.searchParams.set('page_size', String(pageSize));
     const response = await fetch(url, { ...init, signal });

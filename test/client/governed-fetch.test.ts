@@ -1,6 +1,8 @@
 /** One governed call: what it waits for, when it gives up, and what it hands over. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createGovernedFetch, type GovernedEvent, type GovernedFetchOptions } from '../../src/client/governed-fetch.ts';
+import { HeadroomClient } from '../../src/client/headroom-client.ts';
+import { iteratePages } from '../../src/client/pages.ts';
 import type { GovernedInit } from '../../src/client/request.ts';
 import { ManualClock, settled } from '../support/clock.ts';
 
@@ -101,6 +103,18 @@ describe('a call is made again', () => {
 });
 
 describe('what fetch is given', () => {
+  test('is no object that it would be a method of, which the fetch of browsers refuses', async () => {
+    const given: unknown[] = [];
+    async function ofBrowser(this: unknown): Promise<Response> {
+      given.push(this);
+      return new Response('{"data":[],"pagination":{"page":1,"has_next":false}}');
+    }
+    await createGovernedFetch({ fetch: ofBrowser })(URL_TEXT);
+    await new HeadroomClient({ baseUrl: 'https://headroom.example', fetch: ofBrowser }).getKey('key_1');
+    for await (const { data } of iteratePages(URL_TEXT, { fetch: ofBrowser })) expect(data).toEqual([]);
+    expect(given).toEqual([undefined, undefined, undefined]);
+  });
+
   test('is what the caller gave, without the mark', async () => {
     const seen: unknown[] = [];
     const fetch = createGovernedFetch({
