@@ -1,9 +1,9 @@
 /** What the contract needs of a registry besides its port, and records in the few words that a row has room for. */
 import { createHash } from 'node:crypto';
 import { expect } from '@jest/globals';
-import { KEY_PREFIXES } from '../../src/core/api-key.ts';
 import { changedRecord, type KeyChange, type KeyRecord, type StoredKey } from '../../src/core/key-record.ts';
 import type { AuditEntry, KeyQuery, KeyRegistry, KeyWrite, OnceReply } from '../../src/ports/key-registry.ts';
+import { keyRecord } from '../core/key-build.ts';
 
 export interface KeysUnderTest {
   readonly registry: KeyRegistry;
@@ -22,23 +22,8 @@ export function someId(): string {
 
 export function keyOf(rest: Partial<KeyRecord> = {}, credentials: Partial<StoredKey['credentials']> = {}): StoredKey {
   const id = rest.id ?? someId();
-  const type = rest.type ?? 'secret';
   return {
-    record: {
-      id,
-      name: `name of ${id}`,
-      type,
-      prefix: KEY_PREFIXES[type],
-      rateLimitPerMinute: 0,
-      rateLimitPerDay: 0,
-      status: 'active',
-      expiresAt: undefined,
-      createdAt: NOW,
-      updatedAt: NOW,
-      version: 1,
-      metadata: {},
-      ...rest,
-    },
+    record: keyRecord({ id, name: `name of ${id}`, createdAt: NOW, updatedAt: NOW, ...rest }),
     credentials: { hash: `hash of ${id}`, rotated: undefined, ...credentials },
   };
 }
