@@ -1,5 +1,5 @@
 /** A running service with admin tokens, and calls of its admin API that hold every answer against the document. */
-import { type HttpAnswer, http1 } from './clients-http.ts';
+import { type HttpAnswer, http1, postJson } from './clients-http.ts';
 import { type InProcess, startInProcess } from './in-process.ts';
 import { OpenApi } from './openapi.ts';
 
@@ -64,6 +64,23 @@ export class AdminApiUnderTest {
     const { status, json, text } = await this.call('POST', '/v1/keys', { body: { name: 'test', ...body } });
     if (status !== 201) throw new Error(text);
     return json;
+  }
+
+  /** Whether a request with this key passes in the domain of SHOP, and what is left of its windows. */
+  async check(key: string, hits = 1): Promise<AdminAnswer['json']> {
+    return JSON.parse((await postJson(`${this.server.http}/v1/check`, { domain: 'shop', api_key: key, hits })).text);
+  }
+
+  /** By the names of the windows of the first limit. */
+  async usedOf(id: string): Promise<Record<string, number>> {
+    const { json } = await this.call('GET', `/v1/keys/${id}/usage`);
+    return Object.fromEntries(
+      json.policies[0].windows.map(({ name, used }: { name: string; used: number }) => [name, used]),
+    );
+  }
+
+  async newestAudit(): Promise<AdminAnswer['json']> {
+    return (await this.call('GET', '/v1/audit?page_size=1')).json.data[0];
   }
 
   stop(): Promise<void> {

@@ -1,13 +1,10 @@
-/** What the admin API does, one suite for every store of the registry. */
+/** What the admin API does with records, one suite for every store of the registry. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type AdminAnswer, AdminApiUnderTest, OTHER_TOKEN } from '../support/admin-api.ts';
+import { AdminApiUnderTest, OTHER_TOKEN } from '../support/admin-api.ts';
 import { GENEROUS, SHOP } from '../support/admin-policies.ts';
-import { postJson } from '../support/clients-http.ts';
-
-type Json = AdminAnswer['json'];
 
 /** @param env of the service; asked for when the tests begin */
-export function describeAdminApi(store: string, env: () => Promise<Readonly<Record<string, string>>>): void {
+export function describeRecords(store: string, env: () => Promise<Readonly<Record<string, string>>>): void {
   let api: AdminApiUnderTest;
 
   beforeAll(async () => {
@@ -15,20 +12,6 @@ export function describeAdminApi(store: string, env: () => Promise<Readonly<Reco
   });
 
   afterAll(() => api.stop());
-
-  /** Whether a request with this key passes, and what is left of its windows. */
-  async function check(key: string, hits = 1): Promise<Json> {
-    return JSON.parse((await postJson(`${api.server.http}/v1/check`, { domain: 'shop', api_key: key, hits })).text);
-  }
-
-  async function usedOf(id: string): Promise<Record<string, number>> {
-    const { json } = await api.call('GET', `/v1/keys/${id}/usage`);
-    return Object.fromEntries(json.policies[0].windows.map(({ name, used }: Json) => [name, used]));
-  }
-
-  async function newestAudit(): Promise<Json> {
-    return (await api.call('GET', '/v1/audit?page_size=1')).json.data[0];
-  }
 
   describe(`with the registry in ${store}, a new key`, () => {
     test('is shown with its record, its address and its version', async () => {
@@ -70,9 +53,9 @@ export function describeAdminApi(store: string, env: () => Promise<Readonly<Reco
 
     test('is counted at once by its own limits', async () => {
       const { key, id } = await api.create({ rate_limit_per_day: 3 });
-      expect(await check(key, 3)).toMatchObject({ allowed: true });
-      expect(await check(key)).toMatchObject({ allowed: false, reason: 'over_limit' });
-      expect(await usedOf(id)).toEqual({ day: 3, year: 3 });
+      expect(await api.check(key, 3)).toMatchObject({ allowed: true });
+      expect(await api.check(key)).toMatchObject({ allowed: false, reason: 'over_limit' });
+      expect(await api.usedOf(id)).toEqual({ day: 3, year: 3 });
     });
   });
 
@@ -97,10 +80,10 @@ export function describeAdminApi(store: string, env: () => Promise<Readonly<Reco
 
     test('rules the next decision: raised, lowered below what is used, back to the default', async () => {
       const { key, id } = await api.create({ rate_limit_per_day: 2 });
-      await check(key, 2);
+      await api.check(key, 2);
       const day = async (rate_limit_per_day: number) => {
         await api.call('PATCH', `/v1/keys/${id}`, { body: { rate_limit_per_day } });
-        const { allowed, windows } = await check(key);
+        const { allowed, windows } = await api.check(key);
         return { allowed, limit: windows[0].limit, remaining: windows[0].remaining };
       };
       expect(await day(4)).toEqual({ allowed: true, limit: 4, remaining: 1 });
@@ -178,14 +161,14 @@ export function describeAdminApi(store: string, env: () => Promise<Readonly<Reco
           error: { code: 'CONFLICT', details: { field: 'status' } },
         });
       }
-      expect((await newestAudit()).action).toBe('key.revoked');
+      expect((await api.newestAudit()).action).toBe('key.revoked');
     });
 
     test('by a change is as final, and audited as what it is', async () => {
       const { id } = await api.create();
       const { status, json } = await api.call('PATCH', `/v1/keys/${id}`, { body: { status: 'revoked' } });
       expect({ status, json }).toMatchObject({ status: 200, json: { status: 'revoked', version: 2 } });
-      expect(await newestAudit()).toMatchObject({ action: 'key.revoked', subject: id });
+      expect(await api.newestAudit()).toMatchObject({ action: 'key.revoked', subject: id });
       expect((await api.call('PATCH', `/v1/keys/${id}`, { body: { status: 'active' } })).status).toBe(409);
     });
 
@@ -202,14 +185,14 @@ export function describeAdminApi(store: string, env: () => Promise<Readonly<Reco
 
     test('gives a new key with the same record and counters; the one before is good no more', async () => {
       const { id, key } = await api.create();
-      await check(key, 5);
+      await api.check(key, 5);
       const { status, headers, json } = await api.call('POST', `/v1/keys/${id}/rotate`);
       expect(status).toBe(200);
       expect(headers).toMatchObject({ etag: '"2"', 'cache-control': 'no-store' });
       expect(json).toMatchObject({ id, version: 2, previous_key_expires_at: null });
       expect(json.key).not.toBe(key);
       expect([await lookup(key), await lookup(json.key)]).toEqual([404, 200]);
-      expect((await check(json.key)).windows[0]).toMatchObject({ name: 'day', remaining: 44 });
+      expect((await api.check(json.key)).windows[0]).toMatchObject({ name: 'day', remaining: 44 });
     });
 
     test('with a grace time leaves the one before good until then, and only the last one', async () => {
@@ -247,51 +230,6 @@ export function describeAdminApi(store: string, env: () => Promise<Readonly<Reco
       const mistyped = key.slice(0, 20) + (key[20] === 'a' ? 'b' : 'a') + key.slice(21);
       const { json } = await api.call('POST', '/v1/keys/lookup', { body: { key: mistyped } });
       expect(json.error).toMatchObject({ code: 'INVALID_REQUEST', status: 400, details: { field: 'key' } });
-    });
-  });
-
-  describe(`with the registry in ${store}, the usage`, () => {
-    test('tells every window with the record’s own numbers', async () => {
-      const { id, key } = await api.create({ rate_limit_per_day: 9 });
-      await check(key, 4);
-      const { status, json } = await api.call('GET', `/v1/keys/${id}/usage`);
-      expect(status).toBe(200);
-      const [day, year] = json.policies[0].windows;
-      expect(json).toMatchObject({ id, policies: [{ domain: 'shop', policy: 'api_key' }] });
-      expect(day).toMatchObject({ name: 'day', seconds: 86_400, limit: 9, used: 4, remaining: 5 });
-      expect(year).toMatchObject({ name: 'year', seconds: 31_536_000, limit: 500, used: 4, remaining: 496 });
-      expect(day.reset_at % 86_400).toBe(0);
-      expect(day.reset_seconds).toBeGreaterThanOrEqual(1);
-      expect(day.reset_seconds).toBeLessThanOrEqual(86_400);
-    });
-
-    test('tells the class of the key', async () => {
-      const { id } = await api.create({ type: 'publishable' });
-      const { json } = await api.call('GET', `/v1/keys/${id}/usage`);
-      expect(json.policies).toMatchObject([{ policy: 'api_key.publishable', windows: [{ name: 'year', limit: 7 }] }]);
-    });
-
-    test.each<[what: string, body: object | undefined, left: object]>([
-      ['all windows', undefined, { day: 0, year: 0 }],
-      ['all windows of a domain', { domain: 'shop' }, { day: 0, year: 0 }],
-      ['one window', { window: 'day' }, { day: 0, year: 6 }],
-      ['one window of a domain', { window: 'year', domain: 'shop' }, { day: 6, year: 0 }],
-    ])('is forgotten in %s', async (_what, body, left) => {
-      const { id, key } = await api.create();
-      await check(key, 6);
-      const { status, json } = await api.call('POST', `/v1/keys/${id}/reset`, { body });
-      expect(status).toBe(200);
-      expect(await usedOf(id)).toEqual(left);
-      expect(Object.fromEntries(json.policies[0].windows.map(({ name, used }: Json) => [name, used]))).toEqual(left);
-      expect(await newestAudit()).toMatchObject({
-        action: 'key.usage_reset',
-        subject: id,
-        before: [
-          { domain: 'shop', policy: 'api_key', window: 'day', used: 6 },
-          { window: 'year', used: 6 },
-        ],
-        after: Object.entries(left).map(([window, used]) => ({ window, used })),
-      });
     });
   });
 
@@ -349,58 +287,6 @@ export function describeAdminApi(store: string, env: () => Promise<Readonly<Reco
       const rotated = await api.call('POST', `/v1/keys/${one.id}/rotate`, once('rotate-2'));
       const second = await api.call('POST', `/v1/keys/${other.id}/rotate`, once('rotate-2'));
       expect([rotated.json.id, second.json.id]).toEqual([one.id, other.id]);
-    });
-  });
-
-  describe(`with the registry in ${store}, the audit`, () => {
-    test('tells who changed what, before and after, the newest first, and holds no key', async () => {
-      const { key, ...created } = await api.create({ name: 'audited' });
-      const { json: changed } = await api.call('PATCH', `/v1/keys/${created.id}`, {
-        token: OTHER_TOKEN,
-        body: { name: 'renamed' },
-      });
-      const { json: issued } = await api.call('POST', `/v1/keys/${created.id}/rotate`);
-      const { key: newKey, previous_key_expires_at: _none, ...rotated } = issued;
-      const { text, json } = await api.call('GET', '/v1/audit?page_size=3');
-      expect(json.data).toMatchObject([
-        { action: 'key.rotated', subject: created.id, before: changed, after: rotated },
-        { action: 'key.changed', subject: created.id, before: created, after: changed },
-        { action: 'key.created', subject: created.id, before: null, after: created },
-      ]);
-      const [actor, other, same] = json.data.map((entry: Json) => entry.actor);
-      expect(actor).toMatch(/^token:[0-9A-Za-z_-]{12}$/);
-      expect([other === actor, same === actor]).toEqual([false, true]);
-      for (const secret of [key, newKey]) expect(text).not.toContain(secret.slice(4, 24));
-    });
-
-    test('is in the log, too, line by line', async () => {
-      const { key, ...created } = await api.create({ name: 'logged' });
-      const lines = api.server.log.filter((line) => line.includes(created.id)).map((line) => JSON.parse(line));
-      expect(lines).toMatchObject([
-        { msg: 'audit', level: 'info', action: 'key.created', subject: created.id, after: created },
-      ]);
-      expect(api.server.log.join('')).not.toContain(key.slice(4, 24));
-    });
-  });
-
-  describe(`with the registry in ${store}, what was read is not read again:`, () => {
-    test.each(['/v1/keys/ID', '/v1/keys?name=still', '/v1/keys/ID/usage'])('%s', async (path) => {
-      const { id } = await api.create({ name: 'still' });
-      const url = path.replace('ID', id);
-      const { headers } = await api.call('GET', url);
-      const known = { headers: { 'if-none-match': `"x", ${headers.etag}` } };
-      const unchanged = await api.call('GET', url, known);
-      expect(unchanged).toMatchObject({ status: 304, text: '' });
-      expect(unchanged.headers.etag).toBe(headers.etag);
-      await api.call('PATCH', `/v1/keys/${id}`, { body: { rate_limit_per_day: 5 } });
-      expect((await api.call('GET', url, known)).status).toBe(200);
-    });
-
-    test('HEAD answers as GET, without a body', async () => {
-      const { id } = await api.create();
-      const answer = await api.callUndocumented('HEAD', `/v1/keys/${id}`);
-      expect(answer).toMatchObject({ status: 200, text: '' });
-      expect(answer.headers.etag).toBe('"1"');
     });
   });
 }

@@ -3,8 +3,9 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { AdminApiUnderTest, OTHER_TOKEN, TOKEN } from '../support/admin-api.ts';
 import { GENEROUS, SHOP } from '../support/admin-policies.ts';
 import { TestRedis } from '../support/redis.ts';
-import { describeAdminApi } from './keys-contract.ts';
+import { describeRecords } from './keys-contract.ts';
 import { describeLists } from './keys-lists-contract.ts';
+import { describeUsage } from './keys-usage-contract.ts';
 
 let redis: TestRedis;
 
@@ -19,7 +20,8 @@ function inRedis(keyPrefix: string) {
   return async () => ({ REDIS_URL: redis.socket, CACHE_KEY_PREFIX: keyPrefix, REDIS_OP_TIMEOUT: '2s' });
 }
 
-describeAdminApi('Redis', inRedis('api:'));
+describeRecords('Redis', inRedis('records:'));
+describeUsage('Redis', inRedis('usage:'));
 describeLists('Redis', inRedis('lists:'));
 
 /** Every key and every value of every type. */

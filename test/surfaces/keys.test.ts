@@ -1,8 +1,10 @@
 /** The admin API of one process. */
-import { describeAdminApi } from './keys-contract.ts';
+import { describeRecords } from './keys-contract.ts';
 import { describeLists } from './keys-lists-contract.ts';
+import { describeUsage } from './keys-usage-contract.ts';
 
 const inMemory = async () => ({});
 
-describeAdminApi('memory', inMemory);
+describeRecords('memory', inMemory);
+describeUsage('memory', inMemory);
 describeLists('memory', inMemory);
