@@ -2,13 +2,14 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { MemoryStore } from '../../src/adapters/memory/memory-store.ts';
+import { RedisKeys } from '../../src/adapters/redis/redis-keys.ts';
 import type { Hit } from '../../src/core/hit.ts';
-import type { StoredKey } from '../../src/core/key-record.ts';
+import { changedRecord, type Standing, type StoredKey } from '../../src/core/key-record.ts';
 import { COST_MAX } from '../../src/core/window.ts';
 import { keyRecord } from '../core/key-build.ts';
 import { TestRedis } from '../support/redis.ts';
 import { ManualClock } from './manual-clock.ts';
-import { redisUnderTest } from './redis-under-test.ts';
+import { connectTo, PREFIX, redisUnderTest } from './redis-under-test.ts';
 import { look, type StoreUnderTest, someone, storeSeconds, windowOfSeconds } from './store-under-test.ts';
 
 let redis: TestRedis;
@@ -170,28 +171,83 @@ test('random changes of records and calls with their keys get the same answers f
 });
 
 describe('a record that was kept under the previous hash secret', () => {
-  /** What is stored of the key itself, after one call with a key of these hashes. */
-  async function seenWith(stored: StoredKey['credentials'], hashes: readonly string[]) {
-    const record = keyRecord({ id: `key_${someone()}` });
-    await real.register({ record, credentials: stored });
-    const key = { hashes, ownLimits: true, refusesInactive: true, unknown: undefined };
-    const windows = [windowOfSeconds(60, 9)];
-    await real.store.take([{ ...look(someone(), windows), record: record.id, key }]);
-    return redis.client.hmget(`test:hr:key:{${record.id}}`, 'hash', 'rotated');
-  }
   const untilSeconds = 9_000_000_000;
 
+  /** A record, and calls with keys of its id. */
+  async function recordOf(credentials: StoredKey['credentials']) {
+    const record = keyRecord({ id: `key_${someone()}` });
+    await real.register({ record, credentials });
+    return presented(record.id);
+  }
+
+  /** The same, as the registry writes it. */
+  async function registered(registry: RedisKeys, hash: string) {
+    const record = keyRecord({ id: `key_${someone()}` });
+    const audit = { at: 0, actor: 'a', action: 'key.created', subject: record.id, before: undefined, after: undefined };
+    await registry.write({ before: undefined, after: { record, credentials: { hash, rotated: undefined } }, audit });
+    return { ...presented(record.id), id: record.id };
+  }
+
+  function presented(id: string) {
+    return {
+      /** What a replica finds that presents these hashes. */
+      async seenWith(...hashes: readonly string[]): Promise<Standing | undefined> {
+        const key = { hashes, ownLimits: true, refusesInactive: true, unknown: undefined };
+        const hit = { ...look(someone(), [windowOfSeconds(60, 9)]), record: id, key };
+        return (await real.store.take([hit])).found[0]?.standing;
+      },
+      fields: () => redis.client.hmget(`${PREFIX}hr:key:{${id}}`, 'hash', 'rotated'),
+    };
+  }
+
   test('is kept under the current one as soon as its key was seen: then the previous secret can go', async () => {
-    expect(await seenWith({ hash: 'old', rotated: undefined }, ['new', 'old'])).toEqual(['new', null]);
+    const { seenWith, fields } = await recordOf({ hash: 'old', rotated: undefined });
+    expect(await seenWith('new', 'old')).toBe('active');
+    expect(await fields()).toEqual(['new', null]);
+    expect(await seenWith('new')).toBe('active');
   });
 
   test('is moved for the key before the last rotation, too', async () => {
-    const rotated = { hash: 'old', untilSeconds };
-    expect(await seenWith({ hash: 'another', rotated }, ['new', 'old'])).toEqual(['another', 'new']);
+    const { seenWith, fields } = await recordOf({ hash: 'another', rotated: { hash: 'old', untilSeconds } });
+    expect(await seenWith('new', 'old')).toBe('active');
+    expect(await fields()).toEqual(['another', 'new']);
+    expect([await seenWith('new'), await seenWith('old')]).toEqual(['active', 'active']);
+  });
+
+  test('is still found by replicas that have the previous secret alone, whichever saw the key first', async () => {
+    const { seenWith, fields } = await recordOf({ hash: 'old', rotated: undefined });
+    expect([await seenWith('new', 'old'), await seenWith('old'), await seenWith('old', 'new')]).toEqual([
+      'active',
+      'active',
+      'active',
+    ]);
+    expect(await fields()).toEqual(['new', null]);
+  });
+
+  test('is found by whoever has left out one change of the secret', async () => {
+    const { seenWith } = await recordOf({ hash: 'old', rotated: undefined });
+    await seenWith('new', 'old');
+    expect(await seenWith('newest', 'old')).toBe('active');
   });
 
   test('stays as it is when another key of its id was seen', async () => {
-    const rotated = { hash: 'another', untilSeconds };
-    expect(await seenWith({ hash: 'old', rotated }, ['new', 'older'])).toEqual(['old', 'another']);
+    const { seenWith, fields } = await recordOf({ hash: 'old', rotated: { hash: 'another', untilSeconds } });
+    expect(await seenWith('new', 'older')).toBe('replaced');
+    expect(await fields()).toEqual(['old', 'another']);
+  });
+
+  test('is not found by what its former key was under a former secret, once it was rotated', async () => {
+    const registry = new RedisKeys({ redis: await connectTo(redis), keyPrefix: PREFIX });
+    const { seenWith, id } = await registered(registry, 'old');
+    await seenWith('new', 'old');
+    const before = (await registry.find(id)) as StoredKey;
+    const after = { record: changedRecord(before.record, {}, 0), credentials: { hash: 'next', rotated: undefined } };
+    const audit = { at: 0, actor: 'a', action: 'key.rotated', subject: id, before: undefined, after: undefined };
+    await registry.write({ before, after, audit });
+    expect([await seenWith('old'), await seenWith('new', 'old'), await seenWith('next')]).toEqual([
+      'replaced',
+      'replaced',
+      'active',
+    ]);
   });
 });

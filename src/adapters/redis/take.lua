@@ -84,30 +84,32 @@ local function write(key, counts)
   redis.call('SET', key, table.concat(records), 'EX', ends - now + jitter)
 end
 
--- Whether a hash of the record is that of the presented key. One under the previous secret is replaced: once every key
--- has been seen, that secret can go.
-local function is_its(record, field, stored, presented)
-  if stored == presented.hash then
+-- Whether a hash of the record is that of the presented key. One under the previous secret gives way to one under the
+-- current: once every key has been seen, that secret can go. It stays beside it, for replicas that do not have the new
+-- secret yet.
+local function is_its(record, field, stored, was, presented)
+  if stored == presented.hash or was == presented.hash then
     return true
   end
-  if stored ~= presented.previous then
+  if stored ~= presented.previous and was ~= presented.previous then
     return false
   end
-  redis.call('HSET', record, field, presented.hash)
+  redis.call('HSET', record, field, presented.hash, field .. '_was', stored)
   return true
 end
 
 local function standing_of(record, presented)
-  local stored = redis.call('HMGET', record, 'hash', 'until', 'rotated', 'rotated_until')
-  if not stored[1] then
+  local stored = redis.call('HMGET', record, 'until', 'hash', 'hash_was', 'rotated', 'rotated_was', 'rotated_until')
+  local ends, hash, rotated = stored[1], stored[2], stored[4]
+  if not hash then
     return UNKNOWN
   end
-  local current = is_its(record, 'hash', stored[1], presented)
-  local rotated = not current and stored[3] and now < tonumber(stored[4]) and is_its(record, 'rotated', stored[3], presented)
-  if not current and not rotated then
+  local current = is_its(record, 'hash', hash, stored[3], presented)
+  local graced = not current and rotated and now < tonumber(stored[6])
+  if not current and not (graced and is_its(record, 'rotated', rotated, stored[5], presented)) then
     return REPLACED
   end
-  return now < tonumber(stored[2]) and ACTIVE or INACTIVE
+  return now < tonumber(ends) and ACTIVE or INACTIVE
 end
 
 local next_arg, next_key = 2, 1

@@ -44,6 +44,11 @@ for at = 11 + #gone, #ARGV, 2 do
   if field == 'rotated' and value == ARGV[2] then
     value = held[2] or value
   end
+  if field == 'hash' then
+    -- Of another key now: what the present one was under an older secret is that of no key.
+    gone[#gone + 1] = 'hash_was'
+    gone[#gone + 1] = 'rotated_was'
+  end
   fields[#fields + 1] = field
   fields[#fields + 1] = value
 end
