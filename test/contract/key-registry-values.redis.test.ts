@@ -1,13 +1,10 @@
 /** What the registry leaves in Redis: fields that decisions read, no secret, no key unnamed; and what it makes of what others leave there. */
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { keyHasher } from '../../src/adapters/node-crypto/hash-api-key.ts';
-import { connectRedis } from '../../src/adapters/redis/connect.ts';
 import { RedisKeys } from '../../src/adapters/redis/redis-keys.ts';
 import { newKey, rotatedKey } from '../../src/core/api-key.ts';
 import type { StoredKey } from '../../src/core/key-record.ts';
-import { until } from '../support/children.ts';
 import { TestRedis } from '../support/redis.ts';
 import {
   auditOf,
@@ -257,40 +254,6 @@ test('a prefix keeps the keys of two installations in one Redis apart', async ()
   expect(await other.find(stored.record.id)).toBeUndefined();
   expect(await other.write(creation(stored))).toEqual({ kind: 'written' });
   expect((await other.audit(1, 10)).totalCount).toBe(1);
-});
-
-test('the commands that docs/operations.md permits are enough', async () => {
-  const operations = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
-  const base = /ACL SETUSER headroom on >secret ~hr:\* resetchannels -@all (.*)/.exec(operations)?.[1] as string;
-  const more = /\*\*Permissions\*\* beside those above: ([^.]*)\./.exec(operations)?.[1] as string;
-  const commands = [...base.split(' '), ...[...more.matchAll(/`(\w+)`/g)].map(([, name]) => `+${name!.toLowerCase()}`)];
-  await redis.client.call(
-    'ACL',
-    'SETUSER',
-    'headroom',
-    'on',
-    '>secret',
-    '~hr:*',
-    'resetchannels',
-    '-@all',
-    ...commands,
-  );
-  const address = { path: redis.socket, username: 'headroom', password: 'secret' };
-  const permitted = connectRedis(address, { onLost: () => undefined, onBack: () => undefined });
-  await until('the connection is ready', () => permitted.status === 'ready');
-  const keys = new RedisKeys({ redis: permitted, keyPrefix: '' });
-  const before = keyOf({ expiresAt: 5 });
-  await keys.write(creation(before, { name: 'n', reply: 'r', seconds: 60 }));
-  await create(keys, { type: 'publishable' });
-  await change(keys, before, { name: 'another', status: 'revoked', expiresAt: null });
-  await keys.addAudit(auditOf());
-  for (const sort of ['-created_at', 'name'] as const) {
-    expect((await keys.list({ page: 2, pageSize: 1, sort })).items).toHaveLength(1);
-  }
-  expect((await keys.list({ ...FIRST_PAGE, sort: 'name', namePrefix: 'a' })).items).toHaveLength(1);
-  expect(await keys.replyOf('n')).toBe('r');
-  expect((await keys.audit(1, 10)).totalCount).toBe(4);
-  permitted.disconnect();
 });
 
 test('while the connection is down every call fails at once', async () => {
