@@ -83,7 +83,7 @@ function compileChildren(
   descriptors.forEach((descriptor, index) => {
     const at = [...path, index];
     if (descriptor.key === '') throw new PolicyError([...at, 'key'], 'descriptor has empty key');
-    const name = hasValue(descriptor) ? `${descriptor.key}_${descriptor.value}` : descriptor.key;
+    const name = nameOf(descriptor);
     const here = [...above.names, name];
     if (name.includes('*')) {
       // Read as text it would match nothing, and what it was to limit would go unlimited.
@@ -97,7 +97,25 @@ function compileChildren(
     }
     children.set(name, compileNode(descriptor, at, { names: here, hasKey: above.hasKey }));
   });
+  refuseWaysAround(descriptors, path);
   return children;
+}
+
+/** Names meet entries as joined texts: beside `api_key`, a rule `api_key_x` is what a caller with the key `x` meets. */
+function refuseWaysAround(descriptors: readonly DescriptorDefinition[], path: Path): void {
+  const keyed = descriptors.filter(({ api_keys }) => api_keys);
+  descriptors.forEach((descriptor, index) => {
+    const around = keyed.find(({ key }) => key !== descriptor.key && nameOf(descriptor).startsWith(`${key}_`));
+    if (around === undefined) return;
+    throw new PolicyError(
+      [...path, index, 'key'],
+      `'${nameOf(descriptor)}' is also met by entries ${around.key}, and so a way around their API keys: rename it`,
+    );
+  });
+}
+
+function nameOf(descriptor: DescriptorDefinition): string {
+  return hasValue(descriptor) ? `${descriptor.key}_${descriptor.value}` : descriptor.key;
 }
 
 /** As in envoyproxy/ratelimit, an empty value is none. */

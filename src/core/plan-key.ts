@@ -1,5 +1,6 @@
 /** What a descriptor with an API key comes to: the hits of a key with a record, and of one without. */
 import { type KeyHasher, type KeyType, parseKey } from './api-key.ts';
+import { countedAddress } from './caller-address.ts';
 import type { Descriptor, Entry, LimitRequest } from './descriptor.ts';
 import type { Charge, Target } from './hit.ts';
 import type { Limit } from './limit.ts';
@@ -75,12 +76,16 @@ function subjectFor({ policy, descriptor, keyAt }: KeyedDescriptor, standIn: Sta
 /** By which names Envoy sends an address. */
 const ADDRESS_KEYS: ReadonlySet<string> = new Set(['remote_address', 'masked_remote_address']);
 
-/** Beside the key, or else in another descriptor of the request; all callers whose address nobody tells are one. */
+/** As told by the door, beside the key, or else in another descriptor; all callers whose address nobody tells are one. */
 function callerAddress({ descriptor, request }: KeyedDescriptor): string {
-  if (request.callerAddress !== undefined) return request.callerAddress;
-  for (const { entries } of [descriptor, ...request.descriptors]) {
+  const told = request.callerAddress ?? addressIn([descriptor, ...request.descriptors]) ?? '';
+  return countedAddress(told) ?? told;
+}
+
+function addressIn(descriptors: readonly Descriptor[]): string | undefined {
+  for (const { entries } of descriptors) {
     const address = entries.find(({ key }) => ADDRESS_KEYS.has(key));
     if (address !== undefined) return address.value;
   }
-  return '';
+  return undefined;
 }

@@ -239,6 +239,20 @@ describe('what others did in Redis', () => {
     expect((await registry.audit(1, 10)).items.map(({ at }) => at)).toEqual([5]);
   });
 
+  test.each([
+    'test:hr:audit',
+    'test:hr:keys:sequence',
+    'test:hr:keys:created:secret:active',
+    'test:hr:keys:name:secret:active',
+  ])('%s of another type fails a change as a whole: nothing of it is written', async (name) => {
+    const [id, other] = [someId(), someId()];
+    await redis.client.hset(name, 'somebody', 'else');
+    await expect(registry.write(creation(keyOf({ id }), { name: 'n', reply: 'r', seconds: 9 }))).rejects.toThrow();
+    await expect(registry.write(creation(keyOf({ id: other })))).rejects.toThrow();
+    const left = (await redis.client.keys('*')).filter((key) => key !== 'test:hr:keys:sequence');
+    expect(left).toEqual(name === 'test:hr:keys:sequence' ? [] : [name]);
+  });
+
   test('a record key of another type fails as an error', async () => {
     const id = someId();
     await redis.client.set(recordKey(id), 'somebody else');

@@ -127,6 +127,13 @@ describe('a key with numbers of its own', () => {
   });
 });
 
+test('a made-up key with somebody’s id is denied, not failed, where keys without a record are denied', () => {
+  const strict: DescriptorDefinition = { ...node, unknown_keys: 'deny', inactive_keys: 'error' };
+  const planned = plan(policyOf([strict]), [of({ api_key: key })]);
+  expect(failsFor(planned, takenWith(planned, 'replaced', REFUSED))).toBe(false);
+  expect(failsFor(planned, takenWith(planned, 'inactive', REFUSED))).toBe(true);
+});
+
 test.each([
   { standing: 'inactive', rule: 'error', fails: true },
   { standing: 'replaced', rule: 'error', fails: true },

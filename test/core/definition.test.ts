@@ -99,6 +99,21 @@ const refused: readonly Row[] = [
     message: 'a class is told by its prefix or by its type, one of them',
   },
   {
+    title: 'a rule that some API key would meet in place of its own',
+    descriptors: [{ key: 'key', api_keys: true, limits: [minute] }, { key: 'key_owner' }],
+    path: ['descriptors', 1, 'key'],
+    message: "'key_owner' is also met by entries key, and so a way around their API keys: rename it",
+  },
+  {
+    title: 'a rule with a value that some API key would meet in place of its own',
+    descriptors: [
+      { key: 'my', value: 'key_x' },
+      { key: 'my_key', api_keys: true, limits: [minute] },
+    ],
+    path: ['descriptors', 0, 'key'],
+    message: "'my_key_x' is also met by entries my_key, and so a way around their API keys: rename it",
+  },
+  {
     title: 'api_keys below api_keys',
     descriptors: [
       { key: 'a', api_keys: true, descriptors: [{ key: 'p', descriptors: [{ key: 'b', api_keys: true }] }] },

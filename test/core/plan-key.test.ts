@@ -168,6 +168,15 @@ describe('unknown keys that share', () => {
     expect(unknownOf(of({ api_key: 'x' }), [of({ remote_address: '9.9.9.9' })], '1.2.3.4')?.subject).toBe(shared);
   });
 
+  test('count as one by all addresses that one caller can choose among', () => {
+    const subjects = ['2001:db8::1', '2001:DB8:0::2', '2001:db8::ffff:1', '2001:db8:0:1::1'].map((address) => {
+      return unknownOf(of({ api_key: 'x' }), [of({ remote_address: address })])?.subject;
+    });
+    expect(new Set(subjects.slice(0, 3)).size).toBe(1);
+    expect(subjects[3]).not.toBe(subjects[0]);
+    expect(unknownOf(of({ api_key: 'x' }), [of({ remote_address: '::ffff:1.2.3.4' })])?.subject).toBe(shared);
+  });
+
   test.each(['remote_address', 'masked_remote_address'])('count apart from those of another %s', (key) => {
     const subjects = ['1.2.3.4', '1.2.3.5'].map((address) => {
       return unknownOf(of({ api_key: 'x' }), [of({ [key]: address })])?.subject;

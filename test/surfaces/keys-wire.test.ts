@@ -1,26 +1,6 @@
-/** Addresses as they are counted, and the conditions of requests. */
+/** The conditions of requests. */
 import { describe, expect, test } from '@jest/globals';
 import { IF_MATCH, isKnown, versionsOf } from '../../src/surfaces/keys/conditional.ts';
-import { countedAddress } from '../../src/surfaces/keys/wire.ts';
-
-test.each([
-  ['192.0.2.1', '192.0.2.1'],
-  ['::ffff:192.0.2.1', '192.0.2.1'],
-  ['::FFFF:c000:0201', '192.0.2.1'],
-  ['0:0:0:0:0:ffff:192.0.2.1', '192.0.2.1'],
-  ['::1', '0:0:0:0::/64'],
-  ['::', '0:0:0:0::/64'],
-  ['2001:db8::1', '2001:db8:0:0::/64'],
-  ['2001:0DB8:0:0:ffff::1', '2001:db8:0:0::/64'],
-  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
-  ['fe80::1%eth0', 'fe80:0:0:0::/64'],
-  ['64:ff9b::192.0.2.1', '64:ff9b:0:0::/64'],
-  ['localhost', undefined],
-  ['192.0.2.256', undefined],
-  ['', undefined],
-])('the address %s is counted as %s', (text, counted) => {
-  expect(countedAddress(text)).toBe(counted);
-});
 
 test.each<[ifMatch: string | undefined, versions: readonly number[] | undefined]>([
   [undefined, undefined],

@@ -53,14 +53,24 @@ for at = 11 + #gone, #ARGV, 2 do
   fields[#fields + 1] = value
 end
 
--- First what a full Redis refuses: nothing is written then.
+-- What is of another type than it should be fails here, before anything is written.
+local place = redis.call('ZSCORE', KEYS[4], ARGV[3])
+for list = 5, 7 do
+  redis.call('ZSCORE', KEYS[list], ARGV[3])
+end
+
+-- A script is refused by a full Redis at its first write: nothing is written then. A number that is not used is no matter,
+-- and the audit comes next, so that nothing is changed without it.
+-- Adding to a list what is there already changes nothing; what somebody deleted from one comes back to it.
+place = place or redis.call('INCR', sequence)
+audit(stream, ARGV[6], ARGV[7])
+if reply then
+  redis.call('SET', reply, ARGV[8], 'EX', ARGV[9])
+end
 redis.call('HSET', record, unpack(fields))
 if #gone > 0 then
   redis.call('HDEL', record, unpack(gone))
 end
-
--- Adding what is there already changes nothing; what somebody deleted from a list comes back to it.
-local place = redis.call('ZSCORE', KEYS[4], ARGV[3]) or redis.call('INCR', sequence)
 if KEYS[4] ~= KEYS[5] then
   redis.call('ZREM', KEYS[4], ARGV[3])
 end
@@ -69,9 +79,4 @@ if KEYS[6] ~= KEYS[7] or ARGV[4] ~= ARGV[5] then
   redis.call('ZREM', KEYS[6], ARGV[4])
 end
 redis.call('ZADD', KEYS[7], 0, ARGV[5])
-
-audit(stream, ARGV[6], ARGV[7])
-if reply then
-  redis.call('SET', reply, ARGV[8], 'EX', ARGV[9])
-end
 return { 'written' }

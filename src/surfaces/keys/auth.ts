@@ -1,10 +1,10 @@
 /** The door of the admin API: before a body is read or an id looked up, who asks is known, or is sent away. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AdminGate } from '../../app/admin-gate.ts';
+import { countedAddress } from '../../core/caller-address.ts';
 import type { Answer } from '../../core/headers.ts';
 import type { Admin } from '../../ports/admin-tokens.ts';
 import { sendProblem } from '../http/errors.ts';
-import { countedAddress } from './wire.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

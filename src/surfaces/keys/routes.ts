@@ -6,23 +6,14 @@ import type { Audit } from '../../app/audit.ts';
 import type { Issued, KeyAdmin } from '../../app/key-admin.ts';
 import type { KeyUsage } from '../../app/key-usage.ts';
 import { viewOf } from '../../app/key-view.ts';
+import { countedAddress } from '../../core/caller-address.ts';
 import { InvalidRequest } from '../../core/errors.ts';
 import type { KeyRecord } from '../../core/key-record.ts';
 import { errorSchema } from '../check/schema.ts';
 import { adminOf, installAuth } from './auth.ts';
 import { contentTag, isKnown, recordTag, versionsOf } from './conditional.ts';
 import * as schema from './schema.ts';
-import {
-  auditOf,
-  changeOf,
-  countedAddress,
-  createdOf,
-  envelopeOf,
-  queryOf,
-  rotatedOf,
-  usageOf,
-  wantedOf,
-} from './wire.ts';
+import { auditOf, changeOf, createdOf, envelopeOf, queryOf, rotatedOf, usageOf, wantedOf } from './wire.ts';
 
 export interface AdminApi {
   readonly gate: AdminGate;

@@ -1,5 +1,4 @@
 /** From what the admin API was sent to what the use cases take, and back. */
-import { isIP } from 'node:net';
 import type { Issued, WantedKey } from '../../app/key-admin.ts';
 import type { PolicyUsage } from '../../app/key-usage.ts';
 import { millisText, secondText, viewOf } from '../../app/key-view.ts';
@@ -91,39 +90,6 @@ export function usageOf(id: string, policies: readonly PolicyUsage[]) {
       })),
     })),
   };
-}
-
-/**
- * An address as it is counted: IPv4 whole, also where IPv6 carries it; of IPv6 the first 64 bits, since whoever has one
- * address there has them all (RFC 6177).
- * @returns undefined for what is no address
- */
-export function countedAddress(text: string): string | undefined {
-  const version = isIP(text);
-  if (version === 4) return text;
-  if (version !== 6) return undefined;
-  const groups = groupsOf(text.replace(/%.*$/, ''));
-  const isMapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
-  if (isMapped)
-    return groups
-      .slice(6)
-      .flatMap((group) => [group >> 8, group & 0xff])
-      .join('.');
-  return `${groups
-    .slice(0, 4)
-    .map((group) => group.toString(16))
-    .join(':')}::/64`;
-}
-
-/** The eight groups of an IPv6 address. */
-function groupsOf(address: string): number[] {
-  // The URL standard writes addresses in one way alone (RFC 5952), IPv4 at the end as two groups.
-  const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1);
-  const [head = '', tail] = canonical.split('::');
-  const [before, after] = [head, tail ?? ''].map((part) => (part === '' ? [] : part.split(':')));
-  const left = (before ?? []).map((group) => Number.parseInt(group, 16));
-  const right = (after ?? []).map((group) => Number.parseInt(group, 16));
-  return [...left, ...Array<number>(8 - left.length - right.length).fill(0), ...right];
 }
 
 function secondsOf(text: string): number {
