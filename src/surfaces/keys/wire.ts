@@ -7,6 +7,7 @@ import { InvalidRequest } from '../../core/errors.ts';
 import type { KeyChange } from '../../core/key-record.ts';
 import type { AuditEntry, KeyQuery, Page } from '../../ports/key-registry.ts';
 import type { ChangeBody, CreateBody, ListQuery } from './schema.ts';
+import { secondsOf } from './seconds.ts';
 
 export function wantedOf(body: CreateBody): WantedKey {
   return {
@@ -124,8 +125,4 @@ function groupsOf(address: string): number[] {
   const left = (before ?? []).map((group) => Number.parseInt(group, 16));
   const right = (after ?? []).map((group) => Number.parseInt(group, 16));
   return [...left, ...Array<number>(8 - left.length - right.length).fill(0), ...right];
-}
-
-function secondsOf(text: string): number {
-  return Math.ceil(Date.parse(text) / 1_000);
 }
