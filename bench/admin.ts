@@ -9,7 +9,12 @@ import { readCpu } from './cpu.ts';
 import { type Running, start, stop, waitFor } from './processes.ts';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+const USAGE =
+  'usage: node bench/admin.ts [count [folder]], from 1000 to 1000000 (20000); into the folder a CPU profile\n';
 const COUNT = 20_000;
+const COUNT_MIN = 1_000;
+// As many a minute as the policy allows, warm-up included, at any speed.
+const COUNT_MAX = 1_000_000;
 // The service compiles its hot paths within so many.
 const WARM_UP = 2_000;
 const INFLIGHT = 64;
@@ -18,7 +23,7 @@ const TOKEN = 'bench-admin-token-0123456789abcdef';
 /** The built-in 6,000 a minute are 100 a second. */
 const POLICY = `domain: headroom_admin
 descriptors:
-  - { key: admin_token, limits: [{ requests: 1000000, per: minute }] }
+  - { key: admin_token, limits: [{ requests: 2000000, per: minute }] }
   - { key: admin_address, limits: [{ requests: 20, per: minute }] }
 `;
 
@@ -30,12 +35,14 @@ interface Round {
   readonly p99Millis: number;
 }
 
-async function main([count = String(COUNT), profiles]: readonly string[]): Promise<void> {
+async function main([countText, profiles]: readonly string[]): Promise<void> {
+  const count = Number(countText ?? COUNT);
+  if (!Number.isInteger(count) || count < COUNT_MIN || count > COUNT_MAX) throw new Error(USAGE);
   const folder = mkdtempSync(join(tmpdir(), 'headroom-bench-admin-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const rounds: Round[] = [];
   for (let round = 0; round < (profiles === undefined ? ROUNDS : 1); round++) {
-    rounds.push(await runRound(join(folder, String(round)), Number(count), profiles));
+    rounds.push(await runRound(join(folder, String(round)), count, profiles));
     print(rounds.at(-1) as Round);
   }
   const [median] = rounds.sort((a, b) => a.perSecond - b.perSecond).slice(rounds.length >> 1);
