@@ -12,7 +12,7 @@ SCHEMATHESIS_VERSION := 4.32.5
 SCHEMATHESIS := .tools/schemathesis-$(SCHEMATHESIS_VERSION)/bin/st
 ENVOY := .tools/envoy-$(ENVOY_VERSION)/bin/envoy
 
-.PHONY: help run demo test check jest schemathesis build gen gen-check fmt lint typecheck bench bench-keys clean tools
+.PHONY: help run demo test check jest schemathesis build gen gen-check fmt lint typecheck bench bench-admin bench-keys clean tools
 
 help: ## Show this text
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ typecheck: node_modules/.installed ## Check all types, tests and scripts include
 
 bench: build ## Measure CPU per decision beside a yardstick in the same run
 	@node bench/run.ts $(ARGS)
+
+bench-admin: build ## Measure how many API keys a second POST /v1/keys creates (1 minute)
+	@node bench/admin.ts $(ARGS)
 
 bench-keys: node_modules/.installed ## Measure a registry of a million API keys (4 minutes); ARGS=100000 for fewer
 	@node bench/keys.ts $(ARGS)

@@ -25,34 +25,42 @@ export type Admission =
   | { readonly kind: 'wrong'; readonly answer: Answer }
   | { readonly kind: 'limited'; readonly answer: Answer };
 
-// Whoever sends wrong tokens in bulk shall not fill the queue of the counter store, where decisions wait, too.
-const WRONG_WAITING_MAX = 32;
+// As many as the built-in limit lets an address guess in a minute: whoever sends more at once is not mistaken, but guesses.
+const WRONG_WAITING_MAX = 20;
 
 export class AdminGate {
   readonly #options: AdminGateOptions;
-  #wrongWaiting = 0;
+  /** How many wrong tokens of an address wait for the counters; no entry: none. Calls in flight bound it. */
+  readonly #wrongWaiting = new Map<string, number>();
 
   constructor(options: AdminGateOptions) {
     this.#options = options;
   }
 
-  /** @throws Undecidable when the counters cannot be reached, or too many wrong tokens wait for them */
-  admit(presented: Presented): Promise<Admission> {
+  /** @throws Undecidable when the counters cannot be reached, or too many wrong tokens of the address wait for them */
+  async admit(presented: Presented): Promise<Admission> {
+    // Before the token is judged: what is not counted must not tell a right one from a wrong one.
+    if ((this.#wrongWaiting.get(presented.address) ?? 0) >= WRONG_WAITING_MAX) {
+      throw new Undecidable('STORE_BUSY', 'too many calls from this address wait for the counter store');
+    }
     const admin = this.#options.tokens.adminOf(presented.token);
     return admin === undefined ? this.#refuse(presented) : this.#admit(admin, presented);
   }
 
   async #refuse({ address, trace }: Presented): Promise<Admission> {
-    if (this.#wrongWaiting >= WRONG_WAITING_MAX) {
-      throw new Undecidable('STORE_BUSY', 'too many wrong tokens wait for the counter store');
-    }
-    this.#wrongWaiting += 1;
+    this.#countWaiting(address, 1);
     try {
       const { decision, answer } = await this.#decide(ADMIN_ADDRESS, address, 1, trace);
       return { kind: decision.allowed ? 'wrong' : 'limited', answer };
     } finally {
-      this.#wrongWaiting -= 1;
+      this.#countWaiting(address, -1);
     }
+  }
+
+  #countWaiting(address: string, more: 1 | -1): void {
+    const waiting = (this.#wrongWaiting.get(address) ?? 0) + more;
+    if (waiting === 0) this.#wrongWaiting.delete(address);
+    else this.#wrongWaiting.set(address, waiting);
   }
 
   async #admit(admin: Admin, { address, charged, trace }: Presented): Promise<Admission> {

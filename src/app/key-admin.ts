@@ -15,8 +15,9 @@ import type { Admin } from '../ports/admin-tokens.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { KeyQuery, KeyRegistry, OnceReply, Page } from '../ports/key-registry.ts';
 import type { Audit, AuditAction } from './audit.ts';
-import { viewOf } from './key-view.ts';
+import { auditedViewOf } from './key-view.ts';
 import { earlierReply, type IssuedKey, type Once, openReply, sealReply } from './replies.ts';
+import { Turns } from './turns.ts';
 
 export interface KeyAdminOptions {
   readonly registry: KeyRegistry;
@@ -53,11 +54,14 @@ export interface Issued extends IssuedKey {
   readonly replayed: boolean;
 }
 
-// Each conflict means that another change went through meanwhile: so many in a row are no accident.
-const ATTEMPTS_MAX = 10;
+// Each conflict means that the change of another process went through meanwhile. Two processes in step can make one lose
+// as often as the other has changes waiting, and so many of one record are no accident.
+const ATTEMPTS_MAX = 100;
 
 export class KeyAdmin {
   readonly #options: KeyAdminOptions;
+  /** By id: changes of one record within this process never meet. */
+  readonly #turns = new Turns();
 
   constructor(options: KeyAdminOptions) {
     this.#options = options;
@@ -65,7 +69,7 @@ export class KeyAdmin {
 
   /** @throws Conflict when the idempotency key was used for another content */
   async create(wanted: WantedKey, { by, idempotencyKey }: AskedOnce): Promise<Issued> {
-    const once = onceOf(by, idempotencyKey, ['create'], wanted);
+    const once = onceOf(by, idempotencyKey, ['create'], contentOf(wanted));
     const earlier = await earlierReply(this.#options.registry, once);
     if (earlier !== undefined) return { ...earlier, replayed: true };
     // Ids are random: a conflict is a chance of 2^-71, and the next attempt takes another id.
@@ -109,10 +113,11 @@ export class KeyAdmin {
    */
   async rotate(id: string, graceSeconds: number, asked: AskedOnce): Promise<Issued> {
     const once = onceOf(asked.by, asked.idempotencyKey, ['rotate', id], { graceSeconds });
-    const earlier = await earlierReply(this.#options.registry, once);
-    if (earlier !== undefined) return { ...earlier, replayed: true };
-    return this.#attempt(async () => {
+    return this.#attemptInTurn(id, async () => {
+      // The record first: if it shows the rotation that this repeats, the reply to that is there, too.
       const before = await this.#stored(id);
+      const earlier = await earlierReply(this.#options.registry, once);
+      if (earlier !== undefined) return { ...earlier, replayed: true };
       refuseOtherVersion(before.record, asked.versions);
       refuseRevoked(before.record);
       const { issued, stored } = this.#rotated(before, graceSeconds);
@@ -147,7 +152,7 @@ export class KeyAdmin {
     { by, versions }: Asked,
     change: (stored: StoredKey) => StoredKey | undefined,
   ): Promise<KeyRecord> {
-    return this.#attempt(async () => {
+    return this.#attemptInTurn(id, async () => {
       const before = await this.#stored(id);
       refuseOtherVersion(before.record, versions);
       const after = change(before);
@@ -155,6 +160,10 @@ export class KeyAdmin {
       const outcome = await this.#write({ by, action, before, after });
       return outcome.kind === 'conflict' ? undefined : after.record;
     });
+  }
+
+  #attemptInTurn<T>(id: string, step: () => Promise<T | undefined>): Promise<T> {
+    return this.#turns.take(id, () => this.#attempt(step));
   }
 
   /** Reads, changes and writes anew while others write in between. @param step undefined: another was faster */
@@ -176,7 +185,7 @@ export class KeyAdmin {
   async #write({ by, action, before, after }: Change, once?: OnceReply) {
     const { registry, audit } = this.#options;
     const { id } = after.record;
-    const entry = audit.entry(by, action, id, before && viewOf(before.record), viewOf(after.record));
+    const entry = audit.entry(by, action, id, before && auditedViewOf(before.record), auditedViewOf(after.record));
     const outcome = await registry.write({ before, after, audit: entry, once });
     if (outcome.kind === 'written') audit.logged(entry);
     return outcome;
@@ -211,6 +220,11 @@ interface Change {
   readonly action: AuditAction;
   readonly before: StoredKey | undefined;
   readonly after: StoredKey;
+}
+
+/** The same for the same request, in whichever order it names its metadata. */
+function contentOf({ metadata, ...rest }: WantedKey): unknown {
+  return { ...rest, metadata: Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1)) };
 }
 
 function onceOf(

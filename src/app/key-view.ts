@@ -1,4 +1,4 @@
-/** A record as operators see it, in answers and in the audit alike: no key, no hash, times as text. */
+/** A record as operators see it, in answers and, with less of its metadata, in the audit: no key, no hash, times as text. */
 import type { KeyType } from '../core/api-key.ts';
 import type { KeyRecord, KeyStatus } from '../core/key-record.ts';
 
@@ -35,6 +35,22 @@ export function viewOf(record: KeyRecord): KeyView {
     version: record.version,
     metadata: record.metadata,
   };
+}
+
+/** Characters, not UTF-16 units. Enough to see which value it was; 10,000 entries of whole ones would be 650 MB. */
+const AUDITED_CHARACTERS_MAX = 32;
+
+/** As viewOf, but with long values of metadata cut short: what the audit and the log keep. */
+export function auditedViewOf(record: KeyRecord): KeyView {
+  const metadata = Object.entries(record.metadata).map(([name, value]) => [name, shortened(value)]);
+  return { ...viewOf(record), metadata: Object.fromEntries(metadata) };
+}
+
+function shortened(text: string): string {
+  if (text.length <= AUDITED_CHARACTERS_MAX) return text;
+  const characters = Array.from(text);
+  if (characters.length <= AUDITED_CHARACTERS_MAX) return text;
+  return `${characters.slice(0, AUDITED_CHARACTERS_MAX).join('')}…`;
 }
 
 /** @param seconds since the epoch */

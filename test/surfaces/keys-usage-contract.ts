@@ -44,8 +44,9 @@ export function describeUsage(store: string, env: () => Promise<Readonly<Record<
     ])('is forgotten in %s', async (_what, body, left) => {
       const { id, key } = await api.create();
       await api.check(key, 6);
-      const { status, json } = await api.call('POST', `/v1/keys/${id}/reset`, { body });
+      const { status, headers, json } = await api.call('POST', `/v1/keys/${id}/reset`, { body });
       expect(status).toBe(200);
+      expect(headers.etag).toMatch(/^W\/"[\w-]{22}"$/);
       expect(await api.usedOf(id)).toEqual(left);
       expect(Object.fromEntries(json.policies[0].windows.map(({ name, used }: Json) => [name, used]))).toEqual(left);
       expect(await api.newestAudit()).toMatchObject({
@@ -61,6 +62,18 @@ export function describeUsage(store: string, env: () => Promise<Readonly<Record<
   });
 
   describe(`with the registry in ${store}, the audit`, () => {
+    test('and the log cut long values of metadata short; the record keeps them', async () => {
+      const long = '😀'.repeat(33);
+      const { id, metadata } = await api.create({ metadata: { note: long } });
+      await api.call('PATCH', `/v1/keys/${id}`, { body: { name: 'renamed' } });
+      const short = { metadata: { note: `${'😀'.repeat(32)}…` } };
+      expect(await api.newestAudit()).toMatchObject({ subject: id, before: short, after: short });
+      const lines = api.server.log.filter((line) => line.includes('"audit"') && line.includes(id));
+      expect(lines.map((line) => JSON.parse(line).after)).toMatchObject([short, short]);
+      expect(metadata.note).toBe(long);
+      expect((await api.call('GET', `/v1/keys/${id}`)).json.metadata.note).toBe(long);
+    });
+
     test('tells who changed what, before and after, the newest first, and holds no key', async () => {
       const { key, ...created } = await api.create({ name: 'audited' });
       const { json: changed } = await api.call('PATCH', `/v1/keys/${created.id}`, {

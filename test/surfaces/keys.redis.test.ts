@@ -1,5 +1,5 @@
 /** The admin API of processes that share a Redis: as that of one, and nothing in Redis can be used as a key or a token. */
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { AdminApiUnderTest, OTHER_TOKEN, TOKEN } from '../support/admin-api.ts';
 import { GENEROUS, SHOP } from '../support/admin-policies.ts';
 import { TestRedis } from '../support/redis.ts';
@@ -53,6 +53,37 @@ test('a remembered reply is given by another process, and cannot be read in Redi
   // The beginning of a key is its id, and no secret.
   for (const { json } of [first, rotated]) expect(stored).not.toContain(json.key.slice(16));
   for (const secret of [TOKEN, OTHER_TOKEN, 'create-from-anywhere']) expect(stored).not.toContain(secret);
+});
+
+describe('two processes that change one record at the same time', () => {
+  let both: AdminApiUnderTest[];
+  let id: string;
+  const changes = (headers: Readonly<Record<string, string>>) =>
+    Array.from({ length: 50 }, async (_, index) => {
+      const body = { name: `n${index}` };
+      const answer = await both[index % 2]?.call('PATCH', `/v1/keys/${id}`, { headers, body });
+      return answer?.status;
+    });
+
+  beforeAll(async () => {
+    const env = await inRedis('both:')();
+    const start = () => AdminApiUnderTest.start([SHOP, GENEROUS], env);
+    both = await Promise.all([start(), start()]);
+  });
+
+  afterAll(() => Promise.all(both.map((api) => api.stop())));
+
+  test.each([1, 2, 3])('make all the changes that have no condition, time %i', async () => {
+    ({ id } = await (both[0] as AdminApiUnderTest).create());
+    expect(await Promise.all(changes({}))).toEqual(Array(50).fill(200));
+    expect((await both[0]?.call('GET', `/v1/keys/${id}`))?.json.version).toBe(51);
+  });
+
+  test('make one of those on the condition of a version', async () => {
+    ({ id } = await (both[0] as AdminApiUnderTest).create());
+    const statuses = await Promise.all(changes({ 'if-match': '"1"' }));
+    expect(statuses.sort()).toEqual([200, ...Array(49).fill(412)]);
+  });
 });
 
 test('without Redis the admin API answers 503, and 401 to whoever has no token', async () => {

@@ -1,9 +1,12 @@
 /** ETags and the conditions that refer to them (RFC 9110 §8.8.3, §13.1). */
 import { hash } from 'node:crypto';
 
-/** `*`, or at least one entity tag; empty elements are let pass, as RFC 9110 §5.6.1 asks. */
+/**
+ * `*`, or at least one entity tag; empty elements are let pass, as RFC 9110 §5.6.1 asks. After a comma, blanks belong to
+ * the tag that follows them or else to the next comma, never to both: the time grows with the length alone.
+ */
 export const IF_MATCH =
-  /^(?:[\t ]*\*[\t ]*|[\t ,]*(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"(?:[\t ]*,[\t ]*(?:(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*")?)*[\t ]*)$/;
+  /^(?:[\t ]*\*[\t ]*|[\t ,]*(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"(?:[\t ]*,(?:[\t ]*(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*")?)*[\t ]*)$/;
 const TAG = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g;
 // Enough that no two contents that one resource ever had meet.
 const WEAK_CHARACTERS = 22;

@@ -211,9 +211,10 @@ function installUsage(app: Scope, { usage }: AdminApi): void {
       },
       preValidation: takeNoBodyForEmpty,
     },
-    async (request) => {
+    async (request, reply) => {
       const { id } = request.params;
-      return usageOf(id, await usage.reset(id, request.body, adminOf(request)));
+      const content = usageOf(id, await usage.reset(id, request.body, adminOf(request)));
+      return reply.header('etag', contentTag(content)).send(content);
     },
   );
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { KEY_STATUSES } from '../../core/key-record.ts';
 import { REQUESTS_MAX } from '../../core/limit.ts';
 import { IF_MATCH } from './conditional.ts';
+import { secondsOf } from './seconds.ts';
 
 /** Marks a body that may be left out. */
 export const OPTIONAL_BODY = 'x-optional';
@@ -15,6 +16,8 @@ const METADATA_ENTRIES_MAX = 16;
 // Longer than any key: what is longer need not be looked at.
 const LOOKUP_CHARACTERS_MAX = 256;
 const GRACE_SECONDS_MAX = 31_536_000; // a year
+const EXPIRES_MIN = secondsOf('1971-01-01T00:00:00Z');
+const EXPIRES_MAX = secondsOf('9999-12-31T23:59:59Z'); // RFC 3339 §1: years have four digits
 
 /** Text of so many characters (not UTF-16 units), none of them a control character. */
 function line(charactersMax: number): z.ZodType<string> {
@@ -38,10 +41,15 @@ const ownLimit = z.int().min(0).max(REQUESTS_MAX);
 const perMinute = ownLimit.describe('Replaces the number of the window of a minute; 0: what the policy says.');
 const perDay = ownLimit.describe('Replaces the number of the window of a day; 0: what the policy says.');
 const settableStatus = z.enum(['active', 'disabled']);
+const EXPIRY_BOUNDS = 'must be from 1971-01-01T00:00:00Z to 9999-12-31T23:59:59Z';
 const expiresAt = z.iso
-  .datetime({ offset: true, error: 'expected a time such as 2027-01-31T00:00:00Z' })
-  .regex(/^(?:197[1-9]|19[89]\d|[2-9]\d{3})/, 'must be after 1970')
-  .describe('From then on the key counts as inactive. Fractions of a second are rounded up.');
+  .datetime({ offset: true, error: 'expected a time such as 2027-01-31T00:00:00Z', abort: true })
+  // For the document, which cannot say it of an instant: a day west of Greenwich may begin 1971.
+  .regex(/^(?:1970-12-31|197[1-9]|19[89]\d|[2-9]\d{3})/, { error: EXPIRY_BOUNDS, abort: true })
+  .refine((text) => secondsOf(text) >= EXPIRES_MIN && secondsOf(text) <= EXPIRES_MAX, EXPIRY_BOUNDS)
+  .describe(
+    'From then on the key counts as inactive. Fractions of a second are rounded up. From 1971-01-01T00:00:00Z to 9999-12-31T23:59:59Z.',
+  );
 const metadata = z
   .record(
     line(40),
@@ -181,14 +189,18 @@ function envelope<T extends z.ZodType>(item: T) {
 
 export const keysSchema = envelope(keySchema);
 
+const audited = z
+  .unknown()
+  .describe('Values of metadata that are longer than 32 characters (not bytes) are cut there and end in an ellipsis.');
+
 export const auditSchema = envelope(
   z.strictObject({
     at: instant,
     actor: z.string().describe('token: and the fingerprint of the token that was presented.'),
     action: z.string().describe('key.created, key.changed, key.revoked, key.rotated, key.usage_reset, limits.reset.'),
     subject: z.string().describe('The id of the key, or what else was changed.'),
-    before: z.unknown(),
-    after: z.unknown(),
+    before: audited,
+    after: audited,
   }),
 );
 

@@ -6,6 +6,7 @@ import { InvalidRequest } from '../../core/errors.ts';
 import type { KeyChange } from '../../core/key-record.ts';
 import type { AuditEntry, KeyQuery, Page } from '../../ports/key-registry.ts';
 import type { ChangeBody, CreateBody, ListQuery } from './schema.ts';
+import { secondsOf } from './seconds.ts';
 
 export function wantedOf(body: CreateBody): WantedKey {
   return {
@@ -90,8 +91,4 @@ export function usageOf(id: string, policies: readonly PolicyUsage[]) {
       })),
     })),
   };
-}
-
-function secondsOf(text: string): number {
-  return Math.ceil(Date.parse(text) / 1_000);
 }
