@@ -23,27 +23,27 @@ export interface HeadroomClientOptions {
   /** Of the HTTP port, such as http://127.0.0.1:8080. */
   readonly baseUrl: string | URL;
   /** One of ADMIN_TOKEN; /v1/check needs none. */
-  readonly token?: string;
+  readonly token?: string | undefined;
   /** Such as a governed one. */
-  readonly fetch?: Fetch;
+  readonly fetch?: Fetch | undefined;
 }
 
 export interface CallOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Makes a repeated call answer as the first one did. */
 export interface CreationOptions extends CallOptions {
-  readonly idempotencyKey?: string;
+  readonly idempotencyKey?: string | undefined;
 }
 
 /** The call fails with PRECONDITION_FAILED if the record has changed since this version. */
 export interface ChangeOptions extends CallOptions {
-  readonly ifVersion?: number;
+  readonly ifVersion?: number | undefined;
 }
 
 /** Every other use of the network is fetch's; `page` and `pageSize` are those of iteratePages. */
-export type ListOptions = Partial<PageRequest>;
+export type ListOptions = { readonly [K in keyof PageRequest]?: PageRequest[K] | undefined };
 
 type Query = Readonly<Record<string, string | number | undefined>>;
 
