@@ -98,7 +98,7 @@ function settingsOf(options: GovernedFetchOptions): Settings {
     onEvent: () => undefined,
     ...given(options),
   };
-  requireCount('maxAttempts', settings.maxAttempts);
+  requireCount('maxAttempts', settings.maxAttempts, 1, Number.POSITIVE_INFINITY);
   requireMillis('maxWaitMillis', settings.maxWaitMillis, Number.POSITIVE_INFINITY);
   // An endless backoff times a dice that shows 0 is no number.
   requireMillis('backoffBaseMillis', settings.backoffBaseMillis, Number.MAX_SAFE_INTEGER);

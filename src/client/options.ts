@@ -16,10 +16,14 @@ export function requireMillis(name: string, value: unknown, max: number): void {
   require(name, value, 'a number of milliseconds from 0', (number) => number >= 0 && number <= max);
 }
 
-/** @throws TypeError if it is no number, RangeError if it is none to count with; Infinity counts for ever */
-export function requireCount(name: string, value: unknown): void {
-  const isCount = (number: number): boolean => number >= 1 && (Number.isInteger(number) || number === Infinity);
-  require(name, value, 'a whole number from 1', isCount);
+/**
+ * @param max Infinity: it may be endless
+ * @throws TypeError if it is no number, RangeError if it is NaN, negative, a fraction, or outside these
+ */
+export function requireCount(name: string, value: unknown, min: number, max: number): void {
+  const isWhole = (number: number): boolean => Number.isSafeInteger(number) || number === Number.POSITIVE_INFINITY;
+  const isCount = (number: number): boolean => isWhole(number) && number >= min && number <= max;
+  require(name, value, `a whole number from ${min}`, isCount);
 }
 
 function require(name: string, value: unknown, what: string, isGood: (number: number) => boolean): void {

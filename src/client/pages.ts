@@ -53,7 +53,7 @@ export async function* iteratePages<T>(
   options: PagesOptions = {},
 ): AsyncGenerator<Page<T>, void, undefined> {
   const { pageSize = 100, prefetch = false } = options;
-  requireCount('pageSize', pageSize);
+  requireCount('pageSize', pageSize, 1, Number.MAX_SAFE_INTEGER);
   const stop = new AbortController();
   const aborted = (): void => stop.abort(options.signal?.reason);
   if (options.signal?.aborted) aborted();
