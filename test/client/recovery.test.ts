@@ -42,10 +42,11 @@ test('a call that takes longer than 5 s does not count as under way, and those a
   expect(recovery.verdict(NOW + 5_000)).toEqual({ type: 'wait', atMillis: NOW + 6_000 });
 });
 
-test('an answer that tells a limit ends it, for calls under way as well', () => {
+test('an answer that tells a limit ends it, and what is under way then counts no more, not even after the next', () => {
   const recovery = new Recovery();
   recovery.refused();
-  for (const call of send(recovery, 1)) recovery.answered(call, true);
+  for (const call of send(recovery, 1)) recovery.answered(call, false);
+  for (const call of send(recovery, 2).slice(1)) recovery.answered(call, true);
   send(recovery, 100);
   recovery.refused();
   send(recovery, 1);
