@@ -19,7 +19,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (command === 'serve' && rest.length === 0) return serve();
   if (command === 'check-config' && rest.length === 1) return checkConfig(rest[0] as string);
   if (command === 'keys') return keys(rest);
-  process.stderr.write(`headroom: cannot make sense of '${args.join(' ')}'\n\n${USAGE}`);
+  write(process.stderr, `headroom: cannot make sense of '${args.join(' ')}'\n\n${USAGE}`);
   return 2;
 }
 
@@ -61,10 +61,13 @@ async function checkConfig(path: string): Promise<number> {
 
 async function keys(args: readonly string[]): Promise<number> {
   const { runKeys } = await import('./cli/keys.ts');
-  // A reader such as `head` may have had enough.
-  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1));
   const { env, stdin, stdout, stderr } = process;
-  return runKeys(args, { env, stdin, write: (text) => stdout.write(text), writeError: (text) => stderr.write(text) });
+  return runKeys(args, {
+    env,
+    stdin,
+    write: (text) => write(stdout, text),
+    writeError: (text) => write(stderr, text),
+  });
 }
 
 function stopSignal(): Promise<NodeJS.Signals> {
@@ -79,8 +82,27 @@ function version(): string {
 }
 
 function print(text: string): number {
-  process.stdout.write(text);
+  write(process.stdout, text);
   return 0;
+}
+
+/** What was written to. Serving writes to neither: its log goes past them, and its end waits for no reader. */
+const written = new Set<NodeJS.WriteStream>();
+
+function write(stream: NodeJS.WriteStream, text: string): void {
+  if (!written.has(stream)) {
+    written.add(stream);
+    stream.on('error', ({ code }: NodeJS.ErrnoException) => {
+      // A reader such as `head` may have had enough. Nobody can be told what goes wrong with standard error.
+      if (stream === process.stdout) process.exit(code === 'EPIPE' ? 0 : 1);
+    });
+  }
+  stream.write(text);
+}
+
+/** A pipe takes 64 KiB; what is beyond waits in this process until it is read. */
+async function flush(): Promise<void> {
+  await Promise.all([...written].map((stream) => new Promise((resolve) => stream.write('', resolve))));
 }
 
 /** The codes of EnvError, PolicyFileError and ListenError. */
@@ -89,8 +111,11 @@ const OPERATORS_CODES: readonly unknown[] = ['CONFIG_INVALID', 'POLICY_INVALID',
 /** One line for what an operator can mend, everything for what a developer must. */
 function report(error: unknown): number {
   const isOurs = error instanceof Error && OPERATORS_CODES.includes((error as { code?: unknown }).code);
-  process.stderr.write(`headroom: ${isOurs ? error.message : ((error as Error).stack ?? String(error))}\n`);
+  write(process.stderr, `headroom: ${isOurs ? error.message : ((error as Error).stack ?? String(error))}\n`);
   return 1;
 }
 
-process.exit(await main(process.argv.slice(2)).catch(report));
+const exitCode = await main(process.argv.slice(2)).catch(report);
+await flush();
+// Whatever a service has left open must not keep its process.
+process.exit(exitCode);

@@ -1,6 +1,7 @@
 /** API keys as people read them. */
 import type { CreatedKey, KeyRecord, KeyUsage, RotatedKey, WindowUsage } from '../client/client.ts';
 import { type Column, facts, Table } from './table.ts';
+import { visible } from './visible-text.ts';
 
 const NAME_CHARACTERS_MAX = 32;
 
@@ -27,7 +28,7 @@ export function recordText(record: KeyRecord): string {
     ['created', record.created_at],
     ['updated', record.updated_at],
     ['version', String(record.version)],
-    ['metadata', metadataText(record.metadata)],
+    ['metadata', metadataLines(record.metadata)],
   ]);
 }
 
@@ -37,7 +38,8 @@ export function createdText(created: CreatedKey): string {
 
 export function rotatedText(rotated: RotatedKey): string {
   const until = rotated.previous_key_expires_at;
-  const before = until === null ? 'The key before is not good any more.' : `The key before is good until ${until}.`;
+  const before =
+    until === null ? 'The key before is not good any more.' : `The key before is good until ${visible(until)}.`;
   return `${recordText(rotated)}${keyText(rotated)}${before}\n`;
 }
 
@@ -82,14 +84,14 @@ export function durationText(seconds: number): string {
 }
 
 function keyText({ key }: CreatedKey): string {
-  return `\n${key}\n\nThis key is not shown again.\n`;
+  return `\n${visible(key)}\n\nThis key is not shown again.\n`;
 }
 
 function limitText(limit: number): string {
   return limit === 0 ? 'default' : String(limit);
 }
 
-function metadataText(metadata: Readonly<Record<string, string>>): string {
+function metadataLines(metadata: Readonly<Record<string, string>>): readonly string[] {
   const lines = Object.entries(metadata).map(([name, value]) => `${name}=${value}`);
-  return lines.length === 0 ? 'none' : lines.join('\n');
+  return lines.length === 0 ? ['none'] : lines;
 }

@@ -2,6 +2,7 @@
 import { createGovernedFetch, HeadroomClient, HeadroomError, RateLimitWaitError } from '../client/client.ts';
 import { type OptionKinds, readArguments, UsageError } from './keys-arguments.ts';
 import { COMMANDS, type Command, type CommandContext, type Printed } from './keys-commands.ts';
+import { visible } from './visible-text.ts';
 
 /** What the command line has around it. */
 export interface Terminal {
@@ -14,6 +15,9 @@ export interface Terminal {
 /** Nobody waits longer at a prompt. */
 const WAIT_MILLIS_MAX = 60_000;
 
+/** What is shorter stands in any sentence, and keeps nobody out. */
+const SECRET_CHARACTERS_MIN = 8;
+
 const COMMON: OptionKinds = { json: 'flag', help: 'flag' };
 
 /** @returns the exit code: 0, 1 if it could not be done, 2 if the command line makes no sense */
@@ -25,7 +29,7 @@ export async function runKeys(args: readonly string[], terminal: Terminal): Prom
     if (command === undefined) throw new UsageError(`there is no 'keys ${name}'`);
     return await run(command, rest, terminal);
   } catch (error) {
-    terminal.writeError(`headroom: ${reasonOf(error, terminal)}\n`);
+    terminal.writeError(`headroom: ${withoutTokens(reasonOf(error, terminal), terminal)}\n`);
     return error instanceof UsageError ? 2 : 1;
   }
 }
@@ -51,17 +55,33 @@ function operandOf({ operand }: Command, given: readonly string[]): string {
   return first;
 }
 
-function clientOf({ env }: Terminal): HeadroomClient {
-  const token = env.HEADROOM_TOKEN?.trim() || env.ADMIN_TOKEN?.split(',')[0]?.trim();
-  if (!token) throw new UsageError('HEADROOM_TOKEN is not set, nor is ADMIN_TOKEN');
+function clientOf(terminal: Terminal): HeadroomClient {
+  const [source, token] = tokensOf(terminal)[0] ?? [];
+  if (token === undefined) throw new UsageError('HEADROOM_TOKEN is not set, nor is ADMIN_TOKEN');
+  // fetch would refuse it as well, and say in its error what it is.
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    throw new UsageError(`${source}: expected a token of printable ASCII without spaces or line breaks`);
+  }
   const fetch = createGovernedFetch({ maxWaitMillis: WAIT_MILLIS_MAX, maxAttempts: 3 });
-  return new HeadroomClient({ baseUrl: addressOf(env), token, fetch });
+  return new HeadroomClient({ baseUrl: addressOf(terminal), token, fetch });
 }
 
-function addressOf(env: Terminal['env']): string {
+/** The first is the one to use. */
+function tokensOf({ env }: Terminal): readonly (readonly [source: string, token: string])[] {
+  const own = [['HEADROOM_TOKEN', env.HEADROOM_TOKEN?.trim() ?? '']] as const;
+  const services = (env.ADMIN_TOKEN ?? '').split(',').map((token) => ['ADMIN_TOKEN', token.trim()] as const);
+  return [...own, ...services].filter(([, token]) => token !== '');
+}
+
+/** Never repeated where it is refused: whoever gets this wrong may have put a password into it. */
+function addressOf({ env }: Terminal): string {
   const address = env.HEADROOM_URL?.trim() || 'http://127.0.0.1:8080';
-  if (!URL.canParse(address) || !/^https?:/.test(address)) {
-    throw new UsageError(`HEADROOM_URL: expected an address such as http://127.0.0.1:8080, got '${address}'`);
+  const url = URL.parse(address);
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw new UsageError('HEADROOM_URL: expected an address such as http://127.0.0.1:8080');
+  }
+  if (url.username !== '' || url.password !== '' || /[?#]/.test(address)) {
+    throw new UsageError('HEADROOM_URL: expected an address without user name, password, query and fragment');
   }
   return address;
 }
@@ -74,17 +94,25 @@ async function textOf(input: Terminal['stdin']): Promise<string> {
 }
 
 /** One line. A developer's mistake is not explained away: it keeps its stack. */
-function reasonOf(error: unknown, { env }: Terminal): string {
+function reasonOf(error: unknown, terminal: Terminal): string {
   if (error instanceof HeadroomError) {
     const { field } = error.details;
-    return `${error.message} (${error.code}${typeof field === 'string' ? `, ${field}` : ''})`;
+    return visible(`${error.message} (${error.code}${typeof field === 'string' ? `, ${field}` : ''})`);
   }
-  if (error instanceof UsageError) return `${error.message}; see 'headroom keys --help'`;
+  if (error instanceof UsageError) return `${visible(error.message)}; see 'headroom keys --help'`;
   if (error instanceof RateLimitWaitError) return error.message;
   const { cause, stack } = error as Error;
   if (cause === undefined) return stack ?? String(error);
   const { code, message } = cause as NodeJS.ErrnoException;
-  return `cannot reach ${addressOf(env)}: ${code ?? message}`;
+  return `cannot reach ${addressOf(terminal)}: ${visible(code ?? message)}`;
+}
+
+/** Whatever an error repeats, of an answer or of the command line: errors end up in logs. */
+function withoutTokens(text: string, terminal: Terminal): string {
+  const secrets = tokensOf(terminal).flatMap(([, token]) => (token.length < SECRET_CHARACTERS_MIN ? [] : [token]));
+  // One may be the beginning of another.
+  secrets.sort((a, b) => b.length - a.length);
+  return secrets.reduce((left, secret) => left.replaceAll(secret, '[token]'), text);
 }
 
 function help(terminal: Terminal): number {

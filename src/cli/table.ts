@@ -1,4 +1,5 @@
-/** Text in columns, for people. What stands in them is decided elsewhere. */
+/** Text in columns, for people. What stands in them is decided elsewhere; none of it reaches the terminal as a command. */
+import { visible } from './visible-text.ts';
 
 export interface Column<T> {
   readonly title: string;
@@ -20,7 +21,7 @@ export class Table<T> {
 
   /** The lines of these rows, before the first of all the titles. */
   lines(rows: readonly T[]): string {
-    const cells = rows.map((row) => this.#columns.map(({ cell, widthMax }) => shortened(cell(row), widthMax)));
+    const cells = rows.map((row) => this.#columns.map(({ cell, widthMax }) => shortened(visible(cell(row)), widthMax)));
     const isFirst = this.#widths === undefined;
     const titles = this.#columns.map(({ title }) => title);
     this.#widths ??= titles.map((title, index) =>
@@ -39,11 +40,11 @@ export class Table<T> {
 }
 
 /** `name   value`, one a line; a value of several lines stays in its column. */
-export function facts(pairs: readonly (readonly [name: string, value: string])[]): string {
+export function facts(pairs: readonly (readonly [name: string, value: string | readonly string[]])[]): string {
   const width = Math.max(...pairs.map(([name]) => lengthOf(name)));
   return pairs
-    .flatMap(([name, value]) => value.split('\n').map((line, index) => [index === 0 ? name : '', line] as const))
-    .map(([name, line]) => `${name.padEnd(width)}  ${line}`.trimEnd())
+    .flatMap(([name, value]) => [value].flat().map((line, index) => [index === 0 ? name : '', line] as const))
+    .map(([name, line]) => `${name.padEnd(width)}  ${visible(line)}`.trimEnd())
     .map((line) => `${line}\n`)
     .join('');
 }

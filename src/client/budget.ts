@@ -1,4 +1,4 @@
-/** What is known of one key's limit, and what it allows now. Pure: time is an argument, and nobody waits here. */
+/** What is known of one key's limit, and what it allows now. Pure: time, monotonic, is an argument; nobody waits here. */
 import type { ToldLimit } from './limit-headers.ts';
 
 /** `wait`: for an answer, until `atMillis` at most. `pause`: until `untilMillis`, whatever is answered. */
@@ -12,7 +12,7 @@ export type Verdict =
 interface KnownWindow {
   readonly limit: number;
   remaining: number;
-  /** Bounds of the instant at which it ends, in unix milliseconds: a whole second told over a line of unknown delay. */
+  /** Bounds of the instant at which it ends: a whole second told over a line of unknown delay. */
   endsAfterMillis: number;
   endsByMillis: number;
 }

@@ -5,8 +5,10 @@ export interface Timer {
 }
 
 export interface Clock {
-  /** Unix milliseconds. */
+  /** Unix milliseconds. It may be set anew at any time: only what servers tell in absolute time is read by it. */
   nowMillis(): number;
+  /** Milliseconds since some moment, which never go back: every wait is counted by them. */
+  monotonicMillis(): number;
   /** Calls back once, after at least so many milliseconds; at most MILLIS_MAX. */
   after(millis: number, callback: () => void): Timer;
 }
@@ -28,6 +30,8 @@ export const REAL: Environment = {
   fetch: (input, init) => globalThis.fetch(input, init),
   clock: {
     nowMillis: () => Date.now(),
+    // Whole ones, as they are told to callers. It may stand still while the machine sleeps; then waits take longer.
+    monotonicMillis: () => Math.floor(performance.now()),
     after(millis, callback) {
       const timer = setTimeout(callback, Math.min(millis, MILLIS_MAX));
       return { cancel: () => clearTimeout(timer) };
@@ -51,9 +55,9 @@ export function sleep(clock: Clock, millis: number, signal: AbortSignal | undefi
       timer.cancel();
       reject(signal?.reason);
     };
-    const until = clock.nowMillis() + millis;
+    const until = clock.monotonicMillis() + millis;
     const wake = (): void => {
-      const left = until - clock.nowMillis();
+      const left = until - clock.monotonicMillis();
       if (left > 0) {
         timer = clock.after(Math.min(left, MILLIS_MAX), wake);
         return;

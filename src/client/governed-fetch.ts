@@ -4,6 +4,7 @@ import { RateLimitWaitError } from './errors.ts';
 import { Governor } from './governor.ts';
 import type { Lane, Ticket } from './lane.ts';
 import { toldLimit } from './limit-headers.ts';
+import { given, requireCount, requireMillis, type Settled } from './options.ts';
 import {
   factsOf,
   type GovernedInit,
@@ -30,26 +31,27 @@ export type GovernedEvent =
       readonly status: number | undefined;
     };
 
+/** What is undefined is its default. */
 export interface GovernedFetchOptions {
   /** false: no pauses before the limit is reached, only Retry-After and backoff after. Default true. */
-  readonly governor?: boolean;
+  readonly governor?: boolean | undefined;
   /** Whose limit a request counts against. Default: its origin with its X-API-Key, or else its Authorization. */
-  readonly keyOf?: KeyOf;
+  readonly keyOf?: KeyOf | undefined;
   /** How often a call is made at most. Default 5. */
-  readonly maxAttempts?: number;
+  readonly maxAttempts?: number | undefined;
   /** How long a call waits at most, all pauses and backoffs together. Default: as long as it takes, a day perhaps. */
-  readonly maxWaitMillis?: number;
+  readonly maxWaitMillis?: number | undefined;
   /** The longest first backoff; it doubles with each attempt. Default 500. */
-  readonly backoffBaseMillis?: number;
+  readonly backoffBaseMillis?: number | undefined;
   /** The longest of all backoffs, which come on top of Retry-After. Default 30,000. */
-  readonly backoffMaxMillis?: number;
+  readonly backoffMaxMillis?: number | undefined;
   /** Watches. Called after the fact; what it throws, or its promise rejects with, is dropped. */
-  readonly onEvent?: (event: GovernedEvent) => unknown;
-  readonly fetch?: Fetch;
+  readonly onEvent?: ((event: GovernedEvent) => unknown) | undefined;
+  readonly fetch?: Fetch | undefined;
   /** For tests. */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /** For tests: from 0 up to 1. */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
 }
 
 /**
@@ -58,7 +60,10 @@ export interface GovernedFetchOptions {
  */
 export type GovernedFetch = (input: GovernedInput, init?: GovernedInit) => Promise<Response>;
 
-/** What is known of a key is shared by all calls through the function that is returned, and by no others. */
+/**
+ * What is known of a key is shared by all calls through the function that is returned, and by no others.
+ * @throws TypeError, RangeError of a number that makes no sense
+ */
 export function createGovernedFetch(options: GovernedFetchOptions = {}): GovernedFetch {
   const settings = settingsOf(options);
   // Called as a function, not as a method: a browser's own fetch refuses any `this` but its window.
@@ -80,10 +85,10 @@ export function createGovernedFetch(options: GovernedFetchOptions = {}): Governe
 /** One for a whole program: everything that goes through it shares what it knows of each key. */
 export const governedFetch: GovernedFetch = createGovernedFetch();
 
-type Settings = Environment & Required<Omit<GovernedFetchOptions, 'governor'>>;
+type Settings = Environment & Settled<Omit<GovernedFetchOptions, 'governor'>>;
 
 function settingsOf(options: GovernedFetchOptions): Settings {
-  return {
+  const settings = {
     ...REAL,
     keyOf: originAndKey,
     maxAttempts: 5,
@@ -91,8 +96,14 @@ function settingsOf(options: GovernedFetchOptions): Settings {
     backoffBaseMillis: 500,
     backoffMaxMillis: 30_000,
     onEvent: () => undefined,
-    ...options,
+    ...given(options),
   };
+  requireCount('maxAttempts', settings.maxAttempts, 1, Number.POSITIVE_INFINITY);
+  requireMillis('maxWaitMillis', settings.maxWaitMillis, Number.POSITIVE_INFINITY);
+  // An endless backoff times a dice that shows 0 is no number.
+  requireMillis('backoffBaseMillis', settings.backoffBaseMillis, Number.MAX_SAFE_INTEGER);
+  requireMillis('backoffMaxMillis', settings.backoffMaxMillis, Number.MAX_SAFE_INTEGER);
+  return settings;
 }
 
 interface Outgoing {
@@ -145,7 +156,7 @@ class GovernedCall {
 
   async #enter(lane: Lane): Promise<Ticket> {
     const { clock } = this.#settings;
-    const startMillis = clock.nowMillis();
+    const startMillis = clock.monotonicMillis();
     let isPaused = false;
     const ticket = await lane.enter({
       signal: this.#outgoing.signal,
@@ -162,9 +173,10 @@ class GovernedCall {
   }
 
   #tell(lane: Lane, ticket: Ticket, response: Response): void {
-    const nowMillis = this.#settings.clock.nowMillis();
+    const { clock } = this.#settings;
+    const nowMillis = clock.nowMillis();
     // First the hold: the answer lets others go.
-    if (response.status === 429) lane.hold(nowMillis + askedMillis(response, nowMillis));
+    if (response.status === 429) lane.hold(clock.monotonicMillis() + askedMillis(response, nowMillis));
     lane.answered(ticket, toldLimit(response.headers, nowMillis));
   }
 

@@ -16,6 +16,7 @@ import type {
   KeyUsage,
   RotatedKey,
 } from './headroom-types.ts';
+import { requireCount } from './options.ts';
 import type { Page, PageRequest } from './pages.ts';
 import type { GovernedInit } from './request.ts';
 
@@ -23,27 +24,27 @@ export interface HeadroomClientOptions {
   /** Of the HTTP port, such as http://127.0.0.1:8080. */
   readonly baseUrl: string | URL;
   /** One of ADMIN_TOKEN; /v1/check needs none. */
-  readonly token?: string;
+  readonly token?: string | undefined;
   /** Such as a governed one. */
-  readonly fetch?: Fetch;
+  readonly fetch?: Fetch | undefined;
 }
 
 export interface CallOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Makes a repeated call answer as the first one did. */
 export interface CreationOptions extends CallOptions {
-  readonly idempotencyKey?: string;
+  readonly idempotencyKey?: string | undefined;
 }
 
 /** The call fails with PRECONDITION_FAILED if the record has changed since this version. */
 export interface ChangeOptions extends CallOptions {
-  readonly ifVersion?: number;
+  readonly ifVersion?: number | undefined;
 }
 
 /** Every other use of the network is fetch's; `page` and `pageSize` are those of iteratePages. */
-export type ListOptions = Partial<PageRequest>;
+export type ListOptions = { readonly [K in keyof PageRequest]?: PageRequest[K] | undefined };
 
 type Query = Readonly<Record<string, string | number | undefined>>;
 
@@ -58,7 +59,10 @@ interface Route {
   readonly retry?: true;
 }
 
-/** Every method throws HeadroomError if Headroom refuses, and what fetch throws if it cannot be reached. */
+/**
+ * Every method throws HeadroomError if Headroom refuses, what fetch throws if it cannot be reached, and TypeError or
+ * RangeError of an option that is no whole number.
+ */
 export class HeadroomClient {
   readonly #base: string;
   readonly #token: string | undefined;
@@ -81,7 +85,8 @@ export class HeadroomClient {
   }
 
   /** One page; all of them by `iteratePages((request) => client.listKeys(query, request))`. */
-  listKeys(query: KeyQuery = {}, { page, pageSize, signal }: ListOptions = {}): Promise<Page<KeyRecord>> {
+  async listKeys(query: KeyQuery = {}, { page, pageSize, signal }: ListOptions = {}): Promise<Page<KeyRecord>> {
+    requireWhole({ page, pageSize });
     const all = { ...query, page, page_size: pageSize };
     return this.#call({ method: 'GET', path: '/v1/keys', query: all, signal });
   }
@@ -90,12 +95,12 @@ export class HeadroomClient {
     return this.#call({ method: 'GET', path: keyPath(id), signal });
   }
 
-  changeKey(id: string, change: KeyChange, options: ChangeOptions = {}): Promise<KeyRecord> {
+  async changeKey(id: string, change: KeyChange, options: ChangeOptions = {}): Promise<KeyRecord> {
     return this.#call({ method: 'PATCH', path: keyPath(id), body: change, ...conditions(options) });
   }
 
   /** For good: a revoked key stays listed, and cannot be changed. */
-  revokeKey(id: string, options: ChangeOptions = {}): Promise<KeyRecord> {
+  async revokeKey(id: string, options: ChangeOptions = {}): Promise<KeyRecord> {
     return this.#call({ method: 'DELETE', path: keyPath(id), ...conditions(options) });
   }
 
@@ -109,7 +114,8 @@ export class HeadroomClient {
   }
 
   /** @param graceSeconds how long the key before stays good */
-  rotateKey(id: string, graceSeconds = 0, options: CreationOptions & ChangeOptions = {}): Promise<RotatedKey> {
+  async rotateKey(id: string, graceSeconds = 0, options: CreationOptions & ChangeOptions = {}): Promise<RotatedKey> {
+    requireWhole({ graceSeconds });
     const { headers, signal } = conditions(options);
     return this.#call({
       method: 'POST',
@@ -126,7 +132,8 @@ export class HeadroomClient {
   }
 
   /** One page, as listKeys. */
-  audit({ page, pageSize, signal }: ListOptions = {}): Promise<Page<AuditEntry>> {
+  async audit({ page, pageSize, signal }: ListOptions = {}): Promise<Page<AuditEntry>> {
+    requireWhole({ page, pageSize });
     return this.#call({ method: 'GET', path: '/v1/audit', query: { page, page_size: pageSize }, signal });
   }
 
@@ -162,7 +169,15 @@ function keyPath(id: string, part?: string): string {
 }
 
 function conditions({ ifVersion, signal }: ChangeOptions): Pick<Route, 'headers' | 'signal'> {
+  requireWhole({ ifVersion });
   return { headers: { 'If-Match': ifVersion === undefined ? undefined : `"${ifVersion}"` }, signal };
+}
+
+/** Of what would not reach the service as a number; which of them it takes is for the service to say. */
+function requireWhole(numbers: Readonly<Record<string, number | undefined>>): void {
+  for (const [name, value] of Object.entries(numbers)) {
+    if (value !== undefined) requireCount(name, value, 0, Number.MAX_SAFE_INTEGER);
+  }
 }
 
 function defined(values: Query): Record<string, string> {

@@ -3,15 +3,17 @@ import { Budget, type Verdict } from './budget.ts';
 import { type Clock, MILLIS_MAX, type Timer } from './environment.ts';
 import { RateLimitWaitError } from './errors.ts';
 import type { ToldLimit } from './limit-headers.ts';
+import { Recovery } from './recovery.ts';
 
 /** A call that may be sent. Whoever holds it says in the end how it went, or the lane counts it as in flight for ever. */
 export interface Ticket {
+  /** By the monotonic clock. */
   readonly sentMillis: number;
 }
 
 export interface Wait {
   readonly signal: AbortSignal | undefined;
-  /** Unix milliseconds; no pause that lasts longer is begun. */
+  /** By the monotonic clock; no pause that lasts longer is begun. */
   readonly deadlineMillis: number;
   /** The call pauses, for so long as far as is known. Must not throw. */
   readonly paused: (millis: number) => void;
@@ -34,6 +36,7 @@ const WAITERS_MAX = 10_000;
 export class Lane {
   readonly #clock: Clock;
   readonly #budget = new Budget();
+  readonly #recovery = new Recovery();
   /** In the order of their arrival. */
   readonly #waiters = new Set<Waiter>();
   /** The call that finds out what nobody knows, and since when. */
@@ -93,19 +96,22 @@ export class Lane {
   /** @param told undefined: the answer says nothing of limits */
   answered(ticket: Ticket, told: ToldLimit | undefined): void {
     this.#left(ticket);
-    this.#budget.answered(told, ticket.sentMillis, this.#clock.nowMillis());
+    this.#recovery.answered(ticket, told !== undefined);
+    this.#budget.answered(told, ticket.sentMillis, this.#clock.monotonicMillis());
     this.#pump();
   }
 
   failed(ticket: Ticket): void {
     this.#left(ticket);
+    this.#recovery.failed(ticket);
     this.#budget.failed();
     this.#pump();
   }
 
-  /** Nobody goes before this instant. */
+  /** The API has refused a call, whose answer is told next: nobody goes before this instant, and then one first. */
   hold(untilMillis: number): void {
     this.#budget.hold(untilMillis);
+    this.#recovery.refused();
     this.#pump();
   }
 
@@ -117,7 +123,7 @@ export class Lane {
       this.#pump();
       return;
     }
-    const now = this.#clock.nowMillis();
+    const now = this.#clock.monotonicMillis();
     this.#parkOne(waiter, this.#parked, now);
     if (waiter.deadlineMillis === this.#deadlineMillis) this.#setTimer(this.#parked, now);
   }
@@ -133,7 +139,7 @@ export class Lane {
     this.#timer = undefined;
     this.#parked = undefined;
     for (const waiter of this.#waiters) {
-      const now = this.#clock.nowMillis();
+      const now = this.#clock.monotonicMillis();
       const verdict = this.#verdict(now);
       if (verdict.type === 'wait' || verdict.type === 'pause') {
         this.#park(verdict, now);
@@ -142,6 +148,7 @@ export class Lane {
       this.#inFlight += 1;
       const ticket = { sentMillis: now };
       if (verdict.type === 'ask') this.#asking = ticket;
+      this.#recovery.sent(ticket);
       waiter.admit(ticket);
     }
   }
@@ -149,6 +156,7 @@ export class Lane {
   /** One call asks while nothing is known; the others wait for its answer. */
   #verdict(nowMillis: number): Verdict {
     const verdict = this.#budget.verdict(this.#inFlight, nowMillis);
+    if (verdict.type === 'go') return this.#recovery.verdict(nowMillis);
     if (verdict.type !== 'ask' || this.#asking === undefined) return verdict;
     const atMillis = this.#asking.sentMillis + ASKING_MILLIS_MAX;
     return nowMillis < atMillis ? { type: 'wait', atMillis } : verdict;

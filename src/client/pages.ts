@@ -1,6 +1,7 @@
 /** Walks the pages of a list in the documented envelope. Knows no particular API. */
 import { baseUrl, type Fetch, REAL } from './environment.ts';
 import { PaginationError } from './errors.ts';
+import { requireCount } from './options.ts';
 
 export interface Pagination {
   /** From 1. */
@@ -28,29 +29,31 @@ export interface PageRequest {
 /** Gives the envelope as JSON.parse makes it; it is checked. */
 export type FetchPage = (request: PageRequest) => Promise<unknown>;
 
+/** What is undefined is its default. */
 export interface PagesOptions {
   /** Default 100, the most that the documented lists give. */
-  readonly pageSize?: number;
+  readonly pageSize?: number | undefined;
   /** Ask for the next page while this one is worked on. Default false. */
-  readonly prefetch?: boolean;
-  readonly signal?: AbortSignal;
+  readonly prefetch?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
   /** With an address: what calls it. */
-  readonly fetch?: Fetch;
+  readonly fetch?: Fetch | undefined;
   /** With an address: what else the calls need, such as headers. */
-  readonly init?: RequestInit;
+  readonly init?: RequestInit | undefined;
 }
 
 /**
  * Page by page, until `has_next` is false or the caller breaks off. Entries that are created or removed meanwhile may
  * shift others from page to page, if the API lets them.
  * @param source an address, whose `page` and `page_size` are set, or what gets a page
- * @throws PaginationError while iterating, and what the source throws
+ * @throws PaginationError while iterating, what the source throws, and RangeError of a page size that makes no sense
  */
 export async function* iteratePages<T>(
   source: string | URL | FetchPage,
   options: PagesOptions = {},
 ): AsyncGenerator<Page<T>, void, undefined> {
   const { pageSize = 100, prefetch = false } = options;
+  requireCount('pageSize', pageSize, 1, Number.MAX_SAFE_INTEGER);
   const stop = new AbortController();
   const aborted = (): void => stop.abort(options.signal?.reason);
   if (options.signal?.aborted) aborted();

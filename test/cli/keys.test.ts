@@ -1,5 +1,7 @@
 /** `headroom keys` against the running service: what it prints, where to, and how it ends. */
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { runKeys } from '../../src/cli/keys.ts';
 import type { CreatedKey, KeyRecord, KeyUsage, RotatedKey } from '../../src/client/client.ts';
@@ -237,6 +239,75 @@ describe('one line on standard error says what went wrong', () => {
     expect(ended.stderr).toContain('UNAUTHENTICATED');
     expect(ended.stderr).not.toContain('wrong-token');
   });
+});
+
+describe('no error repeats', () => {
+  const SECRET = 'secret-token-0123456789';
+  const HELP = "; see 'headroom keys --help'\n";
+  const NO_TOKEN = `: expected a token of printable ASCII without spaces or line breaks${HELP}`;
+  const NO_ADDRESS = `: expected an address such as http://127.0.0.1:8080${HELP}`;
+  const TOO_MUCH = `: expected an address without user name, password, query and fragment${HELP}`;
+
+  test.each<[what: string, env: Readonly<Record<string, string>>, line: string]>([
+    ['a token with a line break', { HEADROOM_TOKEN: `${SECRET}\nx` }, `HEADROOM_TOKEN${NO_TOKEN}`],
+    ['a token with a space', { HEADROOM_TOKEN: `Bearer ${SECRET}` }, `HEADROOM_TOKEN${NO_TOKEN}`],
+    ["the service's token with an umlaut", { ADMIN_TOKEN: `${SECRET}ü,${SECRET}` }, `ADMIN_TOKEN${NO_TOKEN}`],
+    [
+      'a password',
+      { HEADROOM_TOKEN: SECRET, HEADROOM_URL: `http://me:${SECRET}@127.0.0.1:9` },
+      `HEADROOM_URL${TOO_MUCH}`,
+    ],
+    [
+      'a user name',
+      { HEADROOM_TOKEN: SECRET, HEADROOM_URL: `http://${SECRET}@127.0.0.1:9` },
+      `HEADROOM_URL${TOO_MUCH}`,
+    ],
+    ['a query', { HEADROOM_TOKEN: SECRET, HEADROOM_URL: `http://127.0.0.1:9/?t=${SECRET}` }, `HEADROOM_URL${TOO_MUCH}`],
+    [
+      'what is no address',
+      { HEADROOM_TOKEN: SECRET, HEADROOM_URL: `http://me:${SECRET}@` },
+      `HEADROOM_URL${NO_ADDRESS}`,
+    ],
+    [
+      'an address of another kind',
+      { HEADROOM_TOKEN: SECRET, HEADROOM_URL: `ftp://${SECRET}` },
+      `HEADROOM_URL${NO_ADDRESS}`,
+    ],
+    [
+      'a word that only begins like one',
+      { HEADROOM_TOKEN: SECRET, HEADROOM_URL: `https+${SECRET}:a` },
+      `HEADROOM_URL${NO_ADDRESS}`,
+    ],
+  ])('%s', async (_what, env, line) => {
+    expect(await keys(['list'], { env })).toEqual({ code: 2, stdout: '', stderr: `headroom: ${line}` });
+  });
+
+  test('a token that the answer repeats, nor does it command the terminal', async () => {
+    const server = createServer((request, response) => {
+      const error = { code: 'ECHO\x07', message: `\x1b[2J${request.headers.authorization}` };
+      response.writeHead(400).end(JSON.stringify({ error }));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const { stderr } = await keys(['list'], {
+      env: { HEADROOM_URL: `http://127.0.0.1:${port}`, HEADROOM_TOKEN: SECRET },
+    });
+    server.close();
+    server.closeAllConnections();
+    expect(stderr).toBe('headroom: \\u001b[2JBearer [token] (ECHO\\u0007)\n');
+  });
+
+  test('a token that was typed in the wrong place', async () => {
+    const { stderr } = await keys(['show', 'a', SECRET], { env: { HEADROOM_TOKEN: SECRET } });
+    expect(stderr).toBe(`headroom: cannot make sense of '[token]'${HELP}`);
+  });
+});
+
+test('what could command a terminal is spelt out for people, and left as it is for programs', async () => {
+  const { id } = await json<CreatedKey>('create', '--name', 'commanding', '--metadata', 'a=\x1b[2J\nb');
+  const { stdout } = await keys(['show', id]);
+  expect(stdout).toMatch(/^metadata {4}a=\\u001b\[2J\\u000ab$/m);
+  expect((await json<KeyRecord>('show', id)).metadata).toEqual({ a: '\x1b[2J\nb' });
 });
 
 test("the token may be the first of ADMIN_TOKEN, as on the service's own machine", async () => {

@@ -1,7 +1,8 @@
 /** Columns of text. */
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { durationText } from '../../src/cli/keys-text.ts';
 import { facts, Table } from '../../src/cli/table.ts';
+import { visible } from '../../src/cli/visible-text.ts';
 
 interface Row {
   readonly name: string;
@@ -37,9 +38,41 @@ test('a value of several lines stays in its column', () => {
   expect(
     facts([
       ['id', 'a'],
-      ['metadata', 'b=c\nd=e'],
+      ['metadata', ['b=c', 'd=e']],
     ]),
   ).toBe('id        a\nmetadata  b=c\n          d=e\n');
+});
+
+describe('what could command a terminal is spelt out', () => {
+  test.each<[what: string, text: string, shown: string]>([
+    ['an escape sequence', '\x1b[2Jx', '\\u001b[2Jx'],
+    ['an 8-bit escape sequence', '\x9b2J', '\\u009b2J'],
+    ['line breaks', 'a\r\nb\x85c\u2028d\u2029e', 'a\\u000d\\u000ab\\u0085c\\u2028d\\u2029e'],
+    ['NUL, bell, tab and delete', '\0\x07\t\x7f', '\\u0000\\u0007\\u0009\\u007f'],
+    ['bidi controls', '\u061c\u200e\u202e\u2066\u2069', '\\u061c\\u200e\\u202e\\u2066\\u2069'],
+    ['nothing else', 'Ünïcödé 🦊 שלום 👩\u200d🚀 \\u001b', 'Ünïcödé 🦊 שלום 👩\u200d🚀 \\u001b'],
+  ])('%s', (_what, text, shown) => {
+    expect(visible(text)).toBe(shown);
+  });
+
+  test('in a table, whose columns stay as wide as what is seen', () => {
+    const wide = [{ ...columns[0]!, widthMax: 20 }, columns[1]!];
+    const rows = [
+      { name: '\x1b[31m', count: '1' },
+      { name: 'a', count: '\x07' },
+    ];
+    expect(new Table(wide).lines(rows)).toBe('NAME             N\n\\u001b[31m       1\na           \\u0007\n');
+    expect(new Table(columns).lines(rows.slice(0, 1))).toBe('NAME    N\n\\u001…  1\n');
+  });
+
+  test('among facts, where a line break begins no line', () => {
+    expect(
+      facts([
+        ['name', 'a\nid  b'],
+        ['metadata', ['c=\x1b[2J', 'd=\n']],
+      ]),
+    ).toBe('name      a\\u000aid  b\nmetadata  c=\\u001b[2J\n          d=\\u000a\n');
+  });
 });
 
 test.each<[seconds: number, text: string]>([

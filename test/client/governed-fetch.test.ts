@@ -1,4 +1,5 @@
 /** One governed call: what it waits for, when it gives up, and what it hands over. */
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createGovernedFetch, type GovernedEvent, type GovernedFetchOptions } from '../../src/client/governed-fetch.ts';
 import { HeadroomClient } from '../../src/client/headroom-client.ts';
@@ -30,14 +31,14 @@ afterEach(async () => {
 /** An API that answers as it is told, the last step for ever. */
 function scripted(steps: readonly Step[], options: GovernedFetchOptions = {}) {
   const sentAt: number[] = [];
-  const startMillis = clock.nowMillis();
+  const startMillis = clock.monotonicMillis();
   const fetch = createGovernedFetch({
     clock,
     random: () => 0.5,
     ...options,
     fetch: (_input, init) => {
       const step = steps[Math.min(sentAt.length, steps.length - 1)]!;
-      sentAt.push(clock.nowMillis() - startMillis);
+      sentAt.push(clock.monotonicMillis() - startMillis);
       init?.signal?.throwIfAborted();
       if (step === 'network') return Promise.reject(new TypeError('fetch failed'));
       if (step === 'never') {
@@ -99,6 +100,111 @@ describe('a call is made again', () => {
     await clock.pass(1);
     await both;
     expect(sentAt).toEqual([0, 7_000, 7_000]);
+  });
+});
+
+describe('a wall clock that is set anew meanwhile changes nothing', () => {
+  const HOUR_MILLIS = 3_600_000;
+  const inTwoSeconds = new Date(1_800_000_002_000).toUTCString();
+
+  test.each<[title: string, header: string, governor: boolean, stepMillis: number]>([
+    ['back, in a pause', '2', true, -HOUR_MILLIS],
+    ['forth, in a pause', '2', true, HOUR_MILLIS],
+    ['back, in a backoff', '2', false, -HOUR_MILLIS],
+    ['forth, in a backoff', '2', false, HOUR_MILLIS],
+    ['back, in a pause until a date', inTwoSeconds, true, -HOUR_MILLIS],
+    ['forth, in a pause until a date', inTwoSeconds, true, HOUR_MILLIS],
+  ])('%s', async (_title, retryAfter, governor, stepMillis) => {
+    const steps = [{ status: 429, headers: { 'Retry-After': retryAfter } }, { status: 200 }];
+    const { fetch, sentAt } = scripted(steps, { governor });
+    const first = fetch(URL_TEXT);
+    await clock.pass(1_000);
+    const second = governor ? fetch(URL_TEXT) : first;
+    clock.stepWall(stepMillis);
+    await clock.pass(1_250);
+    expect(sentAt).toEqual(governor ? [0, 2_000, 2_250] : [0, 2_250]);
+    await Promise.all([first, second]);
+  });
+});
+
+describe('what is left behind', () => {
+  test('no listener on a signal that lives longer, neither after a pause nor after a backoff', async () => {
+    const exhausted = { 'RateLimit-Limit': '20', 'RateLimit-Remaining': '0', 'RateLimit-Reset': '60' };
+    const { fetch } = scripted([{ status: 503 }, { status: 200, headers: exhausted }]);
+    const { signal } = new AbortController();
+    const first = fetch(URL_TEXT, { signal });
+    await clock.pass(100);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1); // in its backoff
+    await clock.pass(200);
+    await first;
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    const second = fetch(URL_TEXT, { signal });
+    await settled();
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1); // in its pause
+    await clock.pass(100_000);
+    await second;
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+
+  test('no answer that nobody reads, which would keep its connection', async () => {
+    const ends: string[] = [];
+    const body = (name: string) => new ReadableStream({ cancel: () => void ends.push(`${name} cancelled`) });
+    const answers = [new Response(body('first'), { status: 503 }), new Response(body('second'))];
+    const fetch = createGovernedFetch({ clock, random: () => 0.5, fetch: async () => answers.shift()! });
+    expect(await outcome(fetch(URL_TEXT))).toBe(200);
+    expect(ends).toEqual(['first cancelled']);
+  });
+});
+
+describe('an option', () => {
+  const NUMBERS = ['maxAttempts', 'maxWaitMillis', 'backoffBaseMillis', 'backoffMaxMillis'] as const;
+
+  test('that is undefined is its default', async () => {
+    const names = [...NUMBERS, 'governor', 'keyOf', 'onEvent'];
+    const undefineds = Object.fromEntries(names.map((name) => [name, undefined]));
+    const { fetch, sentAt } = scripted([{ status: 503 }], undefineds);
+    expect(await outcome(fetch(URL_TEXT))).toBe(503);
+    expect(sentAt).toEqual([0, 250, 750, 1_750, 3_750]);
+  });
+
+  test('that is undefined is the real fetch, clock or dice', async () => {
+    const { fetch } = globalThis;
+    globalThis.fetch = async () => new Response('the global one');
+    try {
+      const governed = createGovernedFetch({ fetch: undefined, clock: undefined, random: undefined });
+      expect(await (await governed(URL_TEXT)).text()).toBe('the global one');
+      const headroom = new HeadroomClient({ baseUrl: URL_TEXT, token: undefined, fetch: undefined });
+      await expect(headroom.getKey('key_1', { signal: undefined })).rejects.toThrow('not JSON');
+      await expect(iteratePages(URL_TEXT, { fetch: undefined, pageSize: undefined }).next()).rejects.toThrow(
+        'not JSON',
+      );
+    } finally {
+      globalThis.fetch = fetch;
+    }
+  });
+
+  test.each(NUMBERS)('%s that is no sensible number is refused by its name', (name) => {
+    for (const value of [Number.NaN, -1, Number.NEGATIVE_INFINITY]) {
+      expect(() => createGovernedFetch({ [name]: value })).toThrow(RangeError);
+      expect(() => createGovernedFetch({ [name]: value })).toThrow(new RegExp(`^${name}: expected .+, got ${value}$`));
+    }
+    for (const value of ['5', null, {}]) {
+      expect(() => createGovernedFetch({ [name]: value })).toThrow(TypeError);
+      expect(() => createGovernedFetch({ [name]: value })).toThrow(new RegExp(`^${name}: expected `));
+    }
+  });
+
+  test.each([0, 1.5])('maxAttempts is refused as %s', (maxAttempts) => {
+    expect(() => createGovernedFetch({ maxAttempts })).toThrow(RangeError);
+  });
+
+  test('may be endless, or nothing, where that makes sense', () => {
+    createGovernedFetch({ maxAttempts: Number.POSITIVE_INFINITY, maxWaitMillis: Number.POSITIVE_INFINITY });
+    createGovernedFetch({ maxWaitMillis: 0, backoffBaseMillis: 0, backoffMaxMillis: 0 });
+  });
+
+  test.each(['backoffBaseMillis', 'backoffMaxMillis'])('%s may not be endless', (name) => {
+    expect(() => createGovernedFetch({ [name]: Number.POSITIVE_INFINITY })).toThrow(RangeError);
   });
 });
 

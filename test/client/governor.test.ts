@@ -221,6 +221,128 @@ describe('the pause', () => {
   });
 });
 
+describe('an API that tells nothing but Retry-After', () => {
+  const TWENTY_PER_S = { windows: [{ limit: 20, seconds: 1 }], tellsOnlyRetryAfter: true };
+
+  // 180 refusals are those of the first second, in which nobody knows of a limit. If all that wait went at once again
+  // after each hold, there would be 700, and 100 calls would fail for good.
+  test.each<[travelMillis: number, refusedMax: number, secondsMax: number]>([
+    [5, 240, 12],
+    [50, 240, 14],
+    [200, 200, 24],
+  ])(
+    'of 200 calls at once, under way for 2 × %s ms, none fails, and few are refused again',
+    async (millis, max, seconds) => {
+      const { api, fetch } = governed({ ...TWENTY_PER_S, travel: () => [millis, millis] });
+      expect(await callers(200, 200, () => fetch(URL_TEXT))).toBeLessThan(seconds);
+      expect(api.statuses[200]).toBe(200);
+      expect(api.statuses[429]).toBeLessThan(max);
+    },
+  );
+
+  /** Answers when it is told to. The first call is refused for a second, and those that are made meanwhile wait. */
+  async function afterARefusal(waiting: number) {
+    const answers: ((response: Response) => void)[] = [];
+    const fetch = createGovernedFetch({
+      clock,
+      maxAttempts: 1,
+      fetch: () => new Promise((resolve) => answers.push(resolve)),
+    });
+    void fetch(URL_TEXT);
+    await settled();
+    answers[0]?.(new Response(null, { status: 429, headers: { 'Retry-After': '1' } }));
+    await settled();
+    for (let call = 0; call < waiting; call += 1) void fetch(URL_TEXT);
+    await clock.pass(1_000);
+    return { answers, fetch };
+  }
+
+  test('one call goes first, and each round of answers lets one more be under way', async () => {
+    const { answers } = await afterARefusal(20);
+    const sent = [answers.length];
+    for (let answered = 1; answered < 7; answered += 1) {
+      answers[answered]?.(new Response());
+      await settled();
+      sent.push(answers.length);
+    }
+    // Beside the refused one: one, two, and from the fourth answer on three under way.
+    expect(sent.map((count, answered) => count - 1 - answered)).toEqual([1, 2, 2, 2, 3, 3, 3]);
+  });
+
+  test('an answer that tells a limit lets go as many as that allows', async () => {
+    const { answers } = await afterARefusal(20);
+    const headers = { 'RateLimit-Limit': '100', 'RateLimit-Remaining': '90', 'RateLimit-Reset': '60' };
+    answers[1]?.(new Response(null, { headers }));
+    await settled();
+    expect(answers).toHaveLength(21);
+  });
+
+  test('a late answer to a call of before the refusal lets nobody go', async () => {
+    const answers: ((response: Response) => void)[] = [];
+    const fetch = createGovernedFetch({
+      clock,
+      maxAttempts: 1,
+      fetch: () => new Promise((resolve) => answers.push(resolve)),
+    });
+    void fetch(URL_TEXT);
+    await settled();
+    answers[0]?.(new Response());
+    for (let call = 0; call < 3; call += 1) void fetch(URL_TEXT);
+    await settled();
+    answers[1]?.(new Response(null, { status: 429, headers: { 'Retry-After': '1' } }));
+    await settled();
+    for (let call = 0; call < 5; call += 1) void fetch(URL_TEXT);
+    await clock.pass(1_000);
+    expect(answers).toHaveLength(5);
+    answers[2]?.(new Response());
+    answers[3]?.(new Response());
+    await settled();
+    expect(answers).toHaveLength(5);
+  });
+
+  test('an answer that takes its time, or none, does not hold up the others', async () => {
+    const { answers } = await afterARefusal(3);
+    await clock.pass(4_999);
+    expect(answers).toHaveLength(2);
+    await clock.pass(1);
+    expect(answers).toHaveLength(3);
+  });
+
+  test('a call that fails gives its place to the next', async () => {
+    let sent = 0;
+    const fetch = createGovernedFetch({
+      clock,
+      maxAttempts: 1,
+      fetch: async () => {
+        sent += 1;
+        if (sent > 1) throw new TypeError('fetch failed');
+        return new Response(null, { status: 429 });
+      },
+    });
+    await fetch(URL_TEXT);
+    await Promise.allSettled(Array.from({ length: 5 }, () => fetch(URL_TEXT)));
+    expect(sent).toBe(6);
+    expect(clock.timers).toBe(0);
+  });
+});
+
+describe('a wall clock that is set anew', () => {
+  const HOUR_MILLIS = 3_600_000;
+
+  test.each([-HOUR_MILLIS, HOUR_MILLIS])('by %s ms, and back, changes nothing', async (stepMillis) => {
+    const { api, fetch } = governed(FIFTY_PER_5_S);
+    const calls = Promise.all(Array.from({ length: 200 }, () => fetch(URL_TEXT)));
+    // The pauses are from 0.02 to 6 s, to 12 s, and so on.
+    for (const step of [stepMillis, -stepMillis, -stepMillis, stepMillis]) {
+      await clock.pass(3_000);
+      clock.stepWall(step);
+    }
+    await clock.pass(15_000);
+    await calls;
+    expect(api.statuses).toEqual({ 200: 200 });
+  });
+});
+
 describe('events', () => {
   test('tell a pause and its end, and keep the key to themselves', async () => {
     const events: GovernedEvent[] = [];

@@ -103,6 +103,31 @@ describe('a refusal is an error with its code, status and field', () => {
   });
 });
 
+describe('an option', () => {
+  test.each<[name: string, call: (value: number) => Promise<unknown>]>([
+    ['page', (page) => client.listKeys({}, { page })],
+    ['pageSize', (pageSize) => client.audit({ pageSize })],
+    ['ifVersion', (ifVersion) => client.changeKey('key_a', {}, { ifVersion })],
+    ['ifVersion', (ifVersion) => client.revokeKey('key_a', { ifVersion })],
+    ['ifVersion', (ifVersion) => client.rotateKey('key_a', 0, { ifVersion })],
+    ['graceSeconds', (graceSeconds) => client.rotateKey('key_a', graceSeconds)],
+  ])('%s that is no whole number is refused by its name', async (name, call) => {
+    for (const value of [Number.NaN, -1, 1.5, Number.POSITIVE_INFINITY]) {
+      const message = `${name}: expected a whole number from 0, got ${value}`;
+      await expect(call(value)).rejects.toEqual(new RangeError(message));
+    }
+    await expect(call('1' as never)).rejects.toThrow(TypeError);
+  });
+
+  test('that is undefined is its default', async () => {
+    const { id } = await client.createKey({ name: 'default' }, { idempotencyKey: undefined, signal: undefined });
+    const undefineds = { ifVersion: undefined, idempotencyKey: undefined, signal: undefined };
+    expect(await client.rotateKey(id, undefined, undefineds)).toMatchObject({ previous_key_expires_at: null });
+    const { data } = await client.listKeys({ name: 'default' }, { page: undefined, pageSize: undefined });
+    expect(data).toHaveLength(1);
+  });
+});
+
 test('what is asked of the network can be aborted', async () => {
   const reason = new Error('enough');
   await expect(client.listKeys({}, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);

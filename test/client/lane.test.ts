@@ -15,7 +15,7 @@ function enter(more: { readonly waitMillis?: number; readonly signal?: AbortSign
   const pauses: number[] = [];
   const entered = lane.enter({
     signal: more.signal,
-    deadlineMillis: clock.nowMillis() + (more.waitMillis ?? Number.POSITIVE_INFINITY),
+    deadlineMillis: clock.monotonicMillis() + (more.waitMillis ?? Number.POSITIVE_INFINITY),
     paused: (millis) => pauses.push(millis),
   });
   const end = entered.then(
@@ -26,17 +26,17 @@ function enter(more: { readonly waitMillis?: number; readonly signal?: AbortSign
 }
 
 test('whoever pauses is told so once, those who come while others pause included', async () => {
-  lane.hold(clock.nowMillis() + 60_000);
+  lane.hold(clock.monotonicMillis() + 60_000);
   const first = enter();
   clock.advance(10_000);
   const second = enter();
-  lane.hold(clock.nowMillis() + 90_000);
+  lane.hold(clock.monotonicMillis() + 90_000);
   await settled();
   expect([first.pauses, second.pauses]).toEqual([[60_000], [50_000]]);
 });
 
 test('whoever pauses is told so after others have given up, too', async () => {
-  lane.hold(clock.nowMillis() + 60_000);
+  lane.hold(clock.monotonicMillis() + 60_000);
   const abort = new AbortController();
   const first = enter({ signal: abort.signal });
   abort.abort(new Error('enough'));
@@ -45,7 +45,7 @@ test('whoever pauses is told so after others have given up, too', async () => {
 });
 
 test('a pause that was longer than one had time for does not hide it from the next', async () => {
-  lane.hold(clock.nowMillis() + 60_000);
+  lane.hold(clock.monotonicMillis() + 60_000);
   const first = enter({ waitMillis: 1_000 });
   expect(await first.end).toBe('RATE_LIMIT_WAIT_TOO_LONG');
   expect(clock.timers).toBe(0);
@@ -71,7 +71,7 @@ test('a hold that is set while others wait refuses those who have not the time f
   enter();
   const patient = enter({ waitMillis: 120_000 });
   const hurried = enter({ waitMillis: 30_000 });
-  lane.hold(clock.nowMillis() + 60_000);
+  lane.hold(clock.monotonicMillis() + 60_000);
   expect(await hurried.end).toBe('RATE_LIMIT_WAIT_TOO_LONG');
   expect(patient.pauses).toEqual([60_000]);
 });

@@ -99,6 +99,19 @@ describe.each([false, true])('prefetch %s', (prefetch) => {
   });
 });
 
+test.each([0, -1, 1.5, Number.NaN])('a page size of %s is refused', async (pageSize) => {
+  const { asked, fetchPage } = numbers(342);
+  await expect(iteratePages(fetchPage, { pageSize }).next()).rejects.toThrow(/^pageSize: expected a whole number/);
+  expect(asked).toEqual([]);
+});
+
+test('options that are undefined are their defaults', async () => {
+  const undefineds = { pageSize: undefined, prefetch: undefined, signal: undefined, fetch: undefined, init: undefined };
+  const { asked, fetchPage } = numbers(342);
+  expect(await all(iterateItems(fetchPage, undefineds))).toHaveLength(342);
+  expect(asked).toEqual([1, 2, 3, 4]);
+});
+
 test('the next page is asked for while this one is worked on, if that is wanted', async () => {
   const { asked, fetchPage } = numbers(342);
   const walk = iteratePages(fetchPage, { prefetch: true });

@@ -10,6 +10,8 @@ export interface SimulatedWindow {
 export interface SimulatedOptions {
   /** Shortest first. */
   readonly windows: readonly SimulatedWindow[];
+  /** As many APIs do: nothing is told until a call is refused, and then only when to come back. */
+  readonly tellsOnlyRetryAfter?: boolean;
   /** How long a request is under way, and its answer, in milliseconds; by the number of the request, from 0. */
   readonly travel?: (request: number) => readonly [there: number, back: number];
 }
@@ -18,15 +20,17 @@ export interface SimulatedOptions {
 export class SimulatedApi {
   /** How many answers had which status. */
   readonly statuses: Record<number, number> = {};
-  /** When requests were decided, in unix milliseconds. */
+  /** When requests were decided, in unix milliseconds by its own clock, which nobody sets. */
   readonly decidedAt: number[] = [];
   readonly #clock: ManualClock;
   readonly #options: SimulatedOptions;
   readonly #counts = new Map<string, number>();
+  readonly #epochMillis: number;
   #requests = 0;
 
   constructor(clock: ManualClock, options: SimulatedOptions) {
     this.#clock = clock;
+    this.#epochMillis = clock.nowMillis() - clock.monotonicMillis();
     this.#options = options;
   }
 
@@ -47,8 +51,9 @@ export class SimulatedApi {
   }
 
   #decide(): Response {
-    const seconds = Math.floor(this.#clock.nowMillis() / 1_000);
-    this.decidedAt.push(this.#clock.nowMillis());
+    const nowMillis = this.#epochMillis + this.#clock.monotonicMillis();
+    const seconds = Math.floor(nowMillis / 1_000);
+    this.decidedAt.push(nowMillis);
     const states = this.#options.windows.map((window) => {
       const number = Math.floor(seconds / window.seconds);
       const name = `${window.seconds}:${number}`;
@@ -62,10 +67,13 @@ export class SimulatedApi {
       .map(({ limit, used, endsAt }) => ({ limit, endsAt, remaining: limit - used - (isAllowed ? 1 : 0) }))
       .sort((a, b) => a.remaining - b.remaining || b.endsAt - a.endsAt);
     const reset = String(tightest!.endsAt - seconds);
-    const headers = {
+    const limit = {
       'RateLimit-Limit': String(tightest!.limit),
       'RateLimit-Remaining': String(tightest!.remaining),
       'RateLimit-Reset': reset,
+    };
+    const headers = {
+      ...(this.#options.tellsOnlyRetryAfter ? {} : limit),
       ...(isAllowed ? {} : { 'Retry-After': reset }),
     };
     return new Response(null, { status, headers });

@@ -1,9 +1,13 @@
 /** bin/headroom at the prompt: what it prints, where to, and how it ends. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { startChild } from '../support/children.ts';
 import { BIN, DOCUMENTED_POLICY, ROOT } from '../support/service.ts';
 
 const VERSION = (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }).version;
@@ -110,6 +114,36 @@ describe('headroom keys', () => {
   test('ends well when its reader has had enough', () => {
     const { stdout, stderr } = run(['-c', `(${BIN} keys --help; echo $? >&2) | true`], '/bin/sh');
     expect({ stdout, stderr }).toEqual({ stdout: '', stderr: '0\n' });
+  });
+
+  describe('with more to print than a pipe takes', () => {
+    // A hundred records of more than 10,000 characters: 1 MB.
+    const shown = { id: 'key_a', name: 'a', type: 'secret', status: 'active', created_at: '2026-11-23T00:00:00Z' };
+    const record = JSON.stringify({ ...shown, metadata: { filler: 'x'.repeat(10_000) } });
+    const pagination = { page: 1, page_size: 100, total_count: 100, total_pages: 1, has_next: false };
+    const answer = `{"data":[${Array(100).fill(record).join()}],"pagination":${JSON.stringify(pagination)}}`;
+    let server: Server;
+
+    beforeAll(async () => {
+      server = createServer((_request, response) => response.end(answer));
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    });
+
+    afterAll(() => {
+      server.close();
+      server.closeAllConnections();
+    });
+
+    test.each<[title: string, reader: string, printed: string]>([
+      ['loses nothing to a reader that waits', 'sleep 1; wc -c', `${100 * (record.length + 1)}`],
+      ['ends well when its reader stops within', 'head -c 5', record.slice(0, 5)],
+    ])('%s', async (_title, reader, printed) => {
+      const { port } = server.address() as AddressInfo;
+      const env = { PATH: process.env.PATH, HEADROOM_URL: `http://127.0.0.1:${port}`, HEADROOM_TOKEN: 'a-token' };
+      const child = startChild('/bin/sh', ['-c', `(${BIN} keys list --json; echo $? >&2) | (${reader})`], { env });
+      const [stdout, stderr] = await Promise.all([text(child.stdout!), text(child.stderr!)]);
+      expect({ stdout: stdout.trim(), stderr }).toEqual({ stdout: printed, stderr: '0\n' });
+    });
   });
 });
 
