@@ -237,13 +237,15 @@ describe('a record that was kept under the previous hash secret', () => {
   });
 
   test('is not found by what its former key was under a former secret, once it was rotated', async () => {
-    const registry = new RedisKeys({ redis: await connectTo(redis), keyPrefix: PREFIX });
+    const connection = await connectTo(redis);
+    const registry = new RedisKeys({ redis: connection, keyPrefix: PREFIX });
     const { seenWith, id } = await registered(registry, 'old');
     await seenWith('new', 'old');
     const before = (await registry.find(id)) as StoredKey;
     const after = { record: changedRecord(before.record, {}, 0), credentials: { hash: 'next', rotated: undefined } };
     const audit = { at: 0, actor: 'a', action: 'key.rotated', subject: id, before: undefined, after: undefined };
     await registry.write({ before, after, audit });
+    connection.disconnect();
     expect([await seenWith('old'), await seenWith('new', 'old'), await seenWith('next')]).toEqual([
       'replaced',
       'replaced',
