@@ -64,7 +64,7 @@ bench: build ## Measure CPU per decision beside a yardstick in the same run
 bench-admin: build ## Measure how many API keys a second POST /v1/keys creates (1 minute)
 	@node bench/admin.ts $(ARGS)
 
-bench-keys: node_modules/.installed ## Measure a registry of a million API keys (4 minutes); ARGS=100000 for fewer
+bench-keys: node_modules/.installed ## Measure a registry of a million API keys (2 to 4 minutes); ARGS=100000 for fewer
 	@node bench/keys.ts $(ARGS)
 
 clean: ## Remove everything that was built or installed
