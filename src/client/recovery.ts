@@ -18,11 +18,13 @@ const GO: Verdict = { type: 'go' };
 export class Recovery {
   #underWayMax = Number.POSITIVE_INFINITY;
   #round = 0;
-  /** In the order in which they were sent, and in which round. */
-  readonly #underWay = new Map<Sent, number>();
+  /** In the order in which they were sent. */
+  readonly #underWay = new Set<Sent>();
+  /** In which round a call was sent, however late its answer comes. */
+  readonly #rounds = new WeakMap<Sent, number>();
 
   verdict(nowMillis: number): Verdict {
-    for (const { sentMillis } of this.#underWay.keys()) {
+    for (const { sentMillis } of this.#underWay) {
       if (this.#underWay.size < Math.floor(this.#underWayMax)) return GO;
       const atMillis = sentMillis + ANSWER_MILLIS_MAX;
       if (nowMillis < atMillis) return { type: 'wait', atMillis };
@@ -32,7 +34,9 @@ export class Recovery {
   }
 
   sent(call: Sent): void {
-    if (this.#underWayMax !== Number.POSITIVE_INFINITY) this.#underWay.set(call, this.#round);
+    if (this.#underWayMax === Number.POSITIVE_INFINITY) return;
+    this.#underWay.add(call);
+    this.#rounds.set(call, this.#round);
   }
 
   /** A 429 has come: what is under way now shows nothing of the time after it. Its `answered` follows. */
@@ -43,7 +47,7 @@ export class Recovery {
 
   /** @param isTold whether the answer tells a limit, to be kept to instead */
   answered(call: Sent, isTold: boolean): void {
-    const isOfThisRound = this.#underWay.get(call) === this.#round;
+    const isOfThisRound = this.#rounds.get(call) === this.#round;
     this.#underWay.delete(call);
     if (isTold) this.#end();
     else if (isOfThisRound) this.#underWayMax += 1 / this.#underWayMax;

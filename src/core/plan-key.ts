@@ -12,7 +12,7 @@ import { type StandIn, subjectOf } from './subject.ts';
 export interface KeyedDescriptor {
   readonly policy: DomainPolicy;
   readonly descriptor: Descriptor;
-  readonly request: LimitRequest;
+  readonly addressOf: (descriptor: Descriptor) => string;
   /** Which entry's value is the key. */
   readonly keyAt: number;
   readonly keys: KeyRules;
@@ -66,7 +66,7 @@ function unknownTarget(
   const { unknown } = keyed.keys;
   if (unknown === 'deny') return undefined;
   if (unknown === 'default') return { subject: subjectFor(keyed, { kind: 'hash', text: hash() }), record, windows };
-  return { subject: subjectFor(keyed, { kind: 'address', text: callerAddress(keyed) }), windows };
+  return { subject: subjectFor(keyed, { kind: 'address', text: keyed.addressOf(keyed.descriptor) }), windows };
 }
 
 function subjectFor({ policy, descriptor, keyAt }: KeyedDescriptor, standIn: StandIn): string {
@@ -76,16 +76,32 @@ function subjectFor({ policy, descriptor, keyAt }: KeyedDescriptor, standIn: Sta
 /** By which names Envoy sends an address. */
 const ADDRESS_KEYS: ReadonlySet<string> = new Set(['remote_address', 'masked_remote_address']);
 
-/** As told by the door, beside the key, or else in another descriptor; all callers whose address nobody tells are one. */
-function callerAddress({ descriptor, request }: KeyedDescriptor): string {
-  const told = request.callerAddress ?? addressIn([descriptor, ...request.descriptors]) ?? '';
-  return countedAddress(told) ?? told;
+/**
+ * Where a request came from: as its door says, else as an entry beside the key does, else as one of another descriptor;
+ * all callers whose address nobody tells are one. What holds for the whole request is found once, however many keys it has.
+ */
+export function addressesOf({ callerAddress, descriptors }: LimitRequest): (descriptor: Descriptor) => string {
+  let shared: string | undefined;
+  return (descriptor) => {
+    const beside = callerAddress === undefined ? addressIn(descriptor) : undefined;
+    if (beside !== undefined) return counted(beside);
+    shared ??= counted(callerAddress ?? firstAddress(descriptors) ?? '');
+    return shared;
+  };
 }
 
-function addressIn(descriptors: readonly Descriptor[]): string | undefined {
-  for (const { entries } of descriptors) {
-    const address = entries.find(({ key }) => ADDRESS_KEYS.has(key));
-    if (address !== undefined) return address.value;
+function counted(address: string): string {
+  return countedAddress(address) ?? address;
+}
+
+function firstAddress(descriptors: readonly Descriptor[]): string | undefined {
+  for (const descriptor of descriptors) {
+    const address = addressIn(descriptor);
+    if (address !== undefined) return address;
   }
   return undefined;
+}
+
+function addressIn({ entries }: Descriptor): string | undefined {
+  return entries.find(({ key }) => ADDRESS_KEYS.has(key))?.value;
 }

@@ -3,7 +3,7 @@ import type { KeyHasher, KeyType } from './api-key.ts';
 import type { Descriptor, LimitRequest } from './descriptor.ts';
 import type { Charge, Hit } from './hit.ts';
 import { type Limit, unitWindow } from './limit.ts';
-import { planKey } from './plan-key.ts';
+import { addressesOf, planKey } from './plan-key.ts';
 import { type DomainPolicy, limitAt, match } from './policy.ts';
 import { subjectOf } from './subject.ts';
 import { COST_MAX } from './window.ts';
@@ -33,8 +33,9 @@ export function planOf(request: LimitRequest, policy: DomainPolicy | undefined, 
   const descriptors: (PlannedDescriptor | undefined)[] = [];
   const hits: Hit[] = [];
   let refused = false;
+  const common = { requestHits: request.hitsAddend, addressOf: addressesOf(request), hasher };
   for (const descriptor of request.descriptors) {
-    const planned = policy === undefined ? undefined : planDescriptor(descriptor, policy, request, hasher);
+    const planned = policy === undefined ? undefined : planDescriptor(descriptor, policy, common);
     descriptors.push(planned);
     if (planned === undefined) continue;
     if (planned.hit !== undefined) hits.push(planned.hit);
@@ -48,11 +49,17 @@ function withoutCharge(hit: Hit): Hit {
   return hit.always ? hit : { ...hit, cost: 0 };
 }
 
+/** What all descriptors of a request have in common. */
+interface Common {
+  readonly requestHits: number;
+  readonly addressOf: (descriptor: Descriptor) => string;
+  readonly hasher: KeyHasher;
+}
+
 function planDescriptor(
   descriptor: Descriptor,
   policy: DomainPolicy,
-  request: LimitRequest,
-  hasher: KeyHasher,
+  { requestHits, addressOf, hasher }: Common,
 ): PlannedDescriptor | undefined {
   const { node, keyAt, keys } = match(policy, descriptor);
   const { entries, override } = descriptor;
@@ -62,13 +69,13 @@ function planDescriptor(
   };
   const limit = limitFor();
   if (limit === undefined) return undefined;
-  const charge = chargeOf(descriptor, limit, request.hitsAddend);
+  const charge = chargeOf(descriptor, limit, requestHits);
   if (keys === undefined) {
     const hit = { subject: subjectOf(policy.domain, entries), windows: limit.windows, ...charge };
     return { limit, unknownLimit: limit, hit, failsInactive: false };
   }
   const ownLimits = override === undefined && keyAt === entries.length - 1;
-  return planKey({ policy, descriptor, request, keyAt, keys, limitFor, charge, ownLimits }, limit, hasher);
+  return planKey({ policy, descriptor, addressOf, keyAt, keys, limitFor, charge, ownLimits }, limit, hasher);
 }
 
 /** An override keeps the way in which its node counts; without a node it counts as envoyproxy/ratelimit does. */

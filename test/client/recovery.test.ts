@@ -1,6 +1,6 @@
 /** Coming back after a refusal that told no limit: the cases that only odd timing brings about. */
 import { expect, test } from '@jest/globals';
-import { Recovery } from '../../src/client/recovery.ts';
+import { Recovery, type Sent } from '../../src/client/recovery.ts';
 
 const NOW = 7_000;
 
@@ -50,4 +50,26 @@ test('an answer that tells a limit ends it, and what is under way then counts no
   send(recovery, 100);
   recovery.refused();
   send(recovery, 1);
+});
+
+test('answers that take long let as many more be under way as quick ones do', () => {
+  const recovery = new Recovery();
+  recovery.refused();
+  let nowMillis = NOW;
+  let underWayMost = 0;
+  for (let round = 0; round < 6; round += 1) {
+    const calls: Sent[] = [];
+    while (recovery.verdict(nowMillis).type === 'go' && calls.length < 100) {
+      const call = { sentMillis: nowMillis };
+      recovery.sent(call);
+      calls.push(call);
+    }
+    underWayMost = calls.length;
+    nowMillis += 20_000;
+    // Whoever waits asks again meanwhile, and counts these calls as under way no more.
+    recovery.verdict(nowMillis);
+    for (const call of calls) recovery.answered(call, false);
+  }
+  expect(underWayMost).toBeGreaterThanOrEqual(4);
+  expect(underWayMost).toBeLessThan(100);
 });

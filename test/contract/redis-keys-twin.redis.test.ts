@@ -224,6 +224,16 @@ describe('a record that was kept under the previous hash secret', () => {
     expect(await fields()).toEqual(['new', null]);
   });
 
+  test('is found by replicas that went back to an older secret, while others go on to a newer one', async () => {
+    const { seenWith } = await recordOf({ hash: 'a', rotated: undefined });
+    expect([await seenWith('b', 'a'), await seenWith('a'), await seenWith('c', 'a'), await seenWith('a')]).toEqual([
+      'active',
+      'active',
+      'active',
+      'active',
+    ]);
+  });
+
   test('is found by whoever has left out one change of the secret', async () => {
     const { seenWith } = await recordOf({ hash: 'old', rotated: undefined });
     await seenWith('new', 'old');
@@ -251,5 +261,24 @@ describe('a record that was kept under the previous hash secret', () => {
       'replaced',
       'active',
     ]);
+  });
+
+  test('is found while it is graced by what its key was under a former secret', async () => {
+    const connection = await connectTo(redis);
+    const registry = new RedisKeys({ redis: connection, keyPrefix: PREFIX });
+    const { seenWith, id } = await registered(registry, 'old');
+    await seenWith('new', 'old');
+    const before = (await registry.find(id)) as StoredKey;
+    const rotated = { hash: before.credentials.hash, untilSeconds };
+    const after = { record: changedRecord(before.record, {}, 0), credentials: { hash: 'next', rotated } };
+    const audit = { at: 0, actor: 'a', action: 'key.rotated', subject: id, before: undefined, after: undefined };
+    await registry.write({ before, after, audit });
+    connection.disconnect();
+    expect([
+      await seenWith('old'),
+      await seenWith('new', 'old'),
+      await seenWith('next'),
+      await seenWith('older'),
+    ]).toEqual(['active', 'active', 'active', 'replaced']);
   });
 });

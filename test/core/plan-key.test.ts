@@ -193,6 +193,20 @@ describe('unknown keys that share', () => {
     expect(maxes(unknownOf(of({ api_key: secret.key }))?.windows)).toEqual([300, 10_000]);
   });
 
+  test('are found an address once, however many keys a request has', () => {
+    let asked = 0;
+    const other = {
+      ...of({ other: 'x' }),
+      get entries() {
+        asked += 1;
+        return [{ key: 'other', value: 'x' }];
+      },
+    };
+    const before = plan(policy, [other]) && asked;
+    plan(policy, [other, ...Array.from({ length: 500 }, () => of({ api_key: 'x' }))]);
+    expect(asked - before).toBeLessThan(10);
+  });
+
   test('take the address beside the key first', () => {
     const nested = policyOf([
       {

@@ -94,7 +94,7 @@ local function is_its(record, field, stored, was, presented)
   if stored ~= presented.previous and was ~= presented.previous then
     return false
   end
-  redis.call('HSET', record, field, presented.hash, field .. '_was', stored)
+  redis.call('HSET', record, field, presented.hash, field .. '_was', presented.previous)
   return true
 end
 

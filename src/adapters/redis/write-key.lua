@@ -28,7 +28,7 @@ if reply then
     return { 'repeated', remembered }
   end
 end
-local held = redis.call('HMGET', record, 'version', 'hash')
+local held = redis.call('HMGET', record, 'version', 'hash', 'hash_was')
 if (held[1] or '') ~= ARGV[1] then
   return { 'conflict' }
 end
@@ -37,15 +37,16 @@ local gone = {}
 for field = 1, tonumber(ARGV[10]) do
   gone[field] = ARGV[10 + field]
 end
-local fields = {}
+local fields, rotated_was = {}, nil
 for at = 11 + #gone, #ARGV, 2 do
   local field, value = ARGV[at], ARGV[at + 1]
   -- A decision may have replaced the hash, by the one under a newer secret, since the writer read it.
   if field == 'rotated' and value == ARGV[2] then
     value = held[2] or value
+    rotated_was = held[3]
   end
   if field == 'hash' then
-    -- Of another key now: what the present one was under an older secret is that of no key.
+    -- Of another key now: what the present one was under an older secret is its no more.
     gone[#gone + 1] = 'hash_was'
     gone[#gone + 1] = 'rotated_was'
   end
@@ -70,6 +71,9 @@ end
 redis.call('HSET', record, unpack(fields))
 if #gone > 0 then
   redis.call('HDEL', record, unpack(gone))
+end
+if rotated_was then
+  redis.call('HSET', record, 'rotated_was', rotated_was)
 end
 if KEYS[4] ~= KEYS[5] then
   redis.call('ZREM', KEYS[4], ARGV[3])
