@@ -1,5 +1,6 @@
 /** What operators do with API keys: make, find, change, revoke and rotate them. What is counted is key-usage.ts's matter. */
 import {
+  hashesOf,
   KEY_ID,
   KEY_PREFIXES,
   type KeyHasher,
@@ -10,7 +11,14 @@ import {
   rotatedKey,
 } from '../core/api-key.ts';
 import { Conflict, InvalidRequest, NotFound, PreconditionFailed } from '../core/errors.ts';
-import { changedRecord, type KeyChange, type KeyRecord, type StoredKey, standingOf } from '../core/key-record.ts';
+import {
+  changedRecord,
+  isRecordsOwn,
+  type KeyChange,
+  type KeyRecord,
+  type StoredKey,
+  standingOf,
+} from '../core/key-record.ts';
 import type { Admin } from '../ports/admin-tokens.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { KeyQuery, KeyRegistry, OnceReply, Page } from '../ports/key-registry.ts';
@@ -131,11 +139,8 @@ export class KeyAdmin {
     if (parsed === undefined) throw new InvalidRequest('key', 'key: this is no API key, or it is mistyped');
     const { registry, hasher, clock } = this.#options;
     const stored = await registry.find(parsed.id);
-    const previous = hasher.previousHash(key);
-    const hashes = previous === undefined ? [hasher.hash(key)] : [hasher.hash(key), previous];
-    const standing = standingOf(stored, hashes, Math.floor(clock.nowMillis() / 1_000));
-    const isIts = standing === 'active' || standing === 'inactive';
-    if (stored === undefined || !isIts) throw new NotFound('key', 'no record belongs to this key');
+    const standing = standingOf(stored, hashesOf(key, hasher), Math.floor(clock.nowMillis() / 1_000));
+    if (stored === undefined || !isRecordsOwn(standing)) throw new NotFound('key', 'no record belongs to this key');
     return stored.record;
   }
 

@@ -1,6 +1,7 @@
 /** What an API key looks like, and whether a text is one that was mistyped. Which record it belongs to is the registry's matter. */
 
-export type KeyType = 'secret' | 'publishable';
+export const KEY_TYPES = ['secret', 'publishable'] as const;
+export type KeyType = (typeof KEY_TYPES)[number];
 
 /** With what the keys of each type begin. */
 export const KEY_PREFIXES: Readonly<Record<KeyType, string>> = { secret: 'csk_', publishable: 'cpk_' };
@@ -35,6 +36,12 @@ export interface KeyHasher {
   hash(key: string): string;
   /** As `hash` gave it before the hash secret was changed; undefined when nothing was hashed otherwise. */
   previousHash(key: string): string | undefined;
+}
+
+/** What a presented key may be kept as: under the hash secret in use first, then under the one before it. */
+export function hashesOf(key: string, hasher: KeyHasher): readonly [string, ...string[]] {
+  const previous = hasher.previousHash(key);
+  return previous === undefined ? [hasher.hash(key)] : [hasher.hash(key), previous];
 }
 
 /** Random bytes of the wanted number; from a source that cannot be foretold. */

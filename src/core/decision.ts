@@ -1,6 +1,6 @@
 /** The verdict: what a plan and the counts that were found amount to. Pure, and the twin of take.lua. */
 import type { Hit } from './hit.ts';
-import type { Standing } from './key-record.ts';
+import { isRecordsOwn, type Standing } from './key-record.ts';
 import type { Limit, Window } from './limit.ts';
 import type { Plan, PlannedDescriptor } from './plan.ts';
 import { charged, isOver } from './window.ts';
@@ -138,8 +138,7 @@ function outcomeOf(hit: Hit, { windows, counts }: Found): Outcome {
 
 function statusOf(planned: PlannedDescriptor, hit: Hit, found: Found, outcome: Outcome, denied: boolean): Status {
   const { standing, windows } = found;
-  const isItsOwn = standing !== 'unknown' && standing !== 'replaced';
-  const policyLimit = isItsOwn ? planned.limit : planned.unknownLimit;
+  const policyLimit = standing === undefined || isRecordsOwn(standing) ? planned.limit : planned.unknownLimit;
   if (outcome === 'refused') return refusedStatus(policyLimit);
   const limit = windows === policyLimit.windows ? policyLimit : { ...policyLimit, windows };
   const readings = readingsOf(hit, found, isChargedHit(hit, outcome, denied));

@@ -1,51 +1,35 @@
 /** The reasons for which no decision can be given, or no change be made. A denial is none of them: it is a value. */
 
-/** The caller's mistake: asking again unchanged fails again. `field` names what is wrong, in the caller's own spelling. */
-export class InvalidRequest extends Error {
-  readonly code = 'INVALID_REQUEST';
+/** What the caller asked for cannot be done as asked. `field` names what is in the way, in the caller's own spelling. */
+export abstract class Refusal extends Error {
+  abstract readonly code: 'INVALID_REQUEST' | 'NOT_FOUND' | 'CONFLICT' | 'PRECONDITION_FAILED';
   readonly field: string;
 
   constructor(field: string, message: string) {
     super(message);
-    this.name = 'InvalidRequest';
+    this.name = new.target.name;
     this.field = field;
   }
+}
+
+/** The caller's mistake: asking again unchanged fails again. */
+export class InvalidRequest extends Refusal {
+  readonly code = 'INVALID_REQUEST';
 }
 
 /** What was asked for by name is not there: asking again helps only once somebody has made it. */
-export class NotFound extends Error {
+export class NotFound extends Refusal {
   readonly code = 'NOT_FOUND';
-  readonly field: string;
-
-  constructor(field: string, message: string) {
-    super(message);
-    this.name = 'NotFound';
-    this.field = field;
-  }
 }
 
 /** What is there forbids the change. The caller looks at it, and asks for something else. */
-export class Conflict extends Error {
+export class Conflict extends Refusal {
   readonly code = 'CONFLICT';
-  readonly field: string;
-
-  constructor(field: string, message: string) {
-    super(message);
-    this.name = 'Conflict';
-    this.field = field;
-  }
 }
 
 /** The caller asked for the change on a condition that no longer holds: reading again, then deciding, helps. */
-export class PreconditionFailed extends Error {
+export class PreconditionFailed extends Refusal {
   readonly code = 'PRECONDITION_FAILED';
-  readonly field: string;
-
-  constructor(field: string, message: string) {
-    super(message);
-    this.name = 'PreconditionFailed';
-    this.field = field;
-  }
 }
 
 export type UndecidableCode =

@@ -43,7 +43,7 @@ function below(node: PolicyNode, path: Path): KeyCounter[] {
 }
 
 function counterAt(node: PolicyNode, { policy, record, entries, keyAt }: Path): KeyCounter[] {
-  const limit = limitAt(node, keyBeginning(record.type, record.id), record.type);
+  const limit = limitAt(node, entries.at(-1)?.value ?? '', record.type);
   if (limit === undefined) return [];
   const subject = subjectOf(policy.domain, entries, keyAt, { kind: 'record', text: record.id });
   const windows = node.keys === undefined ? limit.windows : ownWindows(record, limit.windows);

@@ -56,6 +56,11 @@ export interface KeyChange {
  */
 export type Standing = 'active' | 'inactive' | 'replaced' | 'unknown';
 
+/** Whether the presented key is the record's, good or not. */
+export function isRecordsOwn(standing: Standing): boolean {
+  return standing === 'active' || standing === 'inactive';
+}
+
 /** The record after a change, one version later. */
 export function changedRecord(record: KeyRecord, change: KeyChange, nowMillis: number): KeyRecord {
   return {

@@ -1,5 +1,5 @@
 /** What a descriptor with an API key comes to: the hits of a key with a record, and of one without. */
-import { type KeyHasher, type KeyType, parseKey } from './api-key.ts';
+import { hashesOf, type KeyHasher, type KeyType, parseKey } from './api-key.ts';
 import { countedAddress } from './caller-address.ts';
 import type { Descriptor, Entry, LimitRequest } from './descriptor.ts';
 import type { Charge, Target } from './hit.ts';
@@ -34,8 +34,7 @@ export function planKey(keyed: KeyedDescriptor, unknownLimit: Limit, hasher: Key
     const hit = target && { ...target, ...charge };
     return { limit: unknownLimit, unknownLimit, hit, failsInactive: false };
   }
-  const hash = hasher.hash(value);
-  const previousHash = hasher.previousHash(value);
+  const hashes = hashesOf(value, hasher);
   const limit = keyed.limitFor(key.type) ?? unknownLimit;
   const hit = {
     subject: subjectFor(keyed, { kind: 'record', text: key.id }),
@@ -43,10 +42,10 @@ export function planKey(keyed: KeyedDescriptor, unknownLimit: Limit, hasher: Key
     windows: limit.windows,
     ...charge,
     key: {
-      hashes: previousHash === undefined ? [hash] : [hash, previousHash],
+      hashes,
       ownLimits,
       refusesInactive: keys.inactive !== 'default',
-      unknown: unknownTarget(keyed, unknownLimit, () => hash, key.id),
+      unknown: unknownTarget(keyed, unknownLimit, () => hashes[0], key.id),
     },
   };
   return { limit, unknownLimit, hit, failsInactive: keys.inactive === 'error' && charge.enforced };

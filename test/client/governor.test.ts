@@ -240,14 +240,20 @@ describe('an API that tells nothing but Retry-After', () => {
     },
   );
 
-  /** Answers when it is told to. The first call is refused for a second, and those that are made meanwhile wait. */
-  async function afterARefusal(waiting: number) {
+  /** Answers when it is told to. */
+  function answeredByHand() {
     const answers: ((response: Response) => void)[] = [];
     const fetch = createGovernedFetch({
       clock,
       maxAttempts: 1,
       fetch: () => new Promise((resolve) => answers.push(resolve)),
     });
+    return { answers, fetch };
+  }
+
+  /** The first call is refused for a second, and those that are made meanwhile wait. */
+  async function afterARefusal(waiting: number) {
+    const { answers, fetch } = answeredByHand();
     void fetch(URL_TEXT);
     await settled();
     answers[0]?.(new Response(null, { status: 429, headers: { 'Retry-After': '1' } }));
@@ -278,12 +284,7 @@ describe('an API that tells nothing but Retry-After', () => {
   });
 
   test('a late answer to a call of before the refusal lets nobody go', async () => {
-    const answers: ((response: Response) => void)[] = [];
-    const fetch = createGovernedFetch({
-      clock,
-      maxAttempts: 1,
-      fetch: () => new Promise((resolve) => answers.push(resolve)),
-    });
+    const { answers, fetch } = answeredByHand();
     void fetch(URL_TEXT);
     await settled();
     answers[0]?.(new Response());

@@ -1,6 +1,7 @@
 /** The typed client against the running service. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { KeyView } from '../../src/app/key-view.ts';
 import { HeadroomClient, iteratePages, type KeyRecord } from '../../src/client/client.ts';
 import { type InProcess, startInProcess } from '../support/in-process.ts';
 import { DOCUMENTED_POLICY } from '../support/service.ts';
@@ -21,6 +22,13 @@ async function usedInMinute(id: string): Promise<number | undefined> {
   const { policies } = await client.keyUsage(id);
   return policies[0]?.windows.find(({ name }) => name === 'minute')?.used;
 }
+
+test('a record is of the same type on both sides, which share no code', async () => {
+  const { key: _, ...created } = await client.createKey({ name: 'typed' });
+  const told: KeyView = await client.getKey(created.id);
+  const known: KeyRecord = told;
+  expect(known).toEqual(created);
+});
 
 describe('a key', () => {
   test('is created, read, changed and revoked', async () => {

@@ -162,3 +162,18 @@ describe('with an address', () => {
     await expect(walk.next()).rejects.toMatchObject({ name: 'PaginationError', code, page: 1, status });
   });
 });
+
+test('a relative address is one of the page that the client runs in', async () => {
+  const asked: string[] = [];
+  const fetch = async (input: unknown): Promise<Response> => {
+    asked.push(String(input));
+    return Response.json(envelope(1, 100, 0));
+  };
+  Object.assign(globalThis, { location: { href: 'https://app.example/deep/page' } });
+  try {
+    for await (const { data } of iteratePages('/things', { fetch })) expect(data).toEqual([]);
+  } finally {
+    Reflect.deleteProperty(globalThis, 'location');
+  }
+  expect(asked).toEqual(['https://app.example/things?page=1&page_size=100']);
+});

@@ -246,15 +246,21 @@ describe('a record that was kept under the previous hash secret', () => {
     expect(await fields()).toEqual(['old', 'another']);
   });
 
+  /** Rotates the record by the registry, as the admin API does. */
+  async function rotate(registry: RedisKeys, id: string, hash: string, isGraced: boolean): Promise<void> {
+    const before = (await registry.find(id)) as StoredKey;
+    const rotated = isGraced ? { hash: before.credentials.hash, untilSeconds } : undefined;
+    const after = { record: changedRecord(before.record, {}, 0), credentials: { hash, rotated } };
+    const audit = { at: 0, actor: 'a', action: 'key.rotated', subject: id, before: undefined, after: undefined };
+    await registry.write({ before, after, audit });
+  }
+
   test('is not found by what its former key was under a former secret, once it was rotated', async () => {
     const connection = await connectTo(redis);
     const registry = new RedisKeys({ redis: connection, keyPrefix: PREFIX });
     const { seenWith, id } = await registered(registry, 'old');
     await seenWith('new', 'old');
-    const before = (await registry.find(id)) as StoredKey;
-    const after = { record: changedRecord(before.record, {}, 0), credentials: { hash: 'next', rotated: undefined } };
-    const audit = { at: 0, actor: 'a', action: 'key.rotated', subject: id, before: undefined, after: undefined };
-    await registry.write({ before, after, audit });
+    await rotate(registry, id, 'next', false);
     connection.disconnect();
     expect([await seenWith('old'), await seenWith('new', 'old'), await seenWith('next')]).toEqual([
       'replaced',
@@ -263,22 +269,25 @@ describe('a record that was kept under the previous hash secret', () => {
     ]);
   });
 
-  test('is found while it is graced by what its key was under a former secret', async () => {
+  test('is found by what its former key was under a former secret as long as that key is graced, and no longer', async () => {
     const connection = await connectTo(redis);
     const registry = new RedisKeys({ redis: connection, keyPrefix: PREFIX });
     const { seenWith, id } = await registered(registry, 'old');
     await seenWith('new', 'old');
-    const before = (await registry.find(id)) as StoredKey;
-    const rotated = { hash: before.credentials.hash, untilSeconds };
-    const after = { record: changedRecord(before.record, {}, 0), credentials: { hash: 'next', rotated } };
-    const audit = { at: 0, actor: 'a', action: 'key.rotated', subject: id, before: undefined, after: undefined };
-    await registry.write({ before, after, audit });
-    connection.disconnect();
+    await rotate(registry, id, 'next', true);
     expect([
       await seenWith('old'),
       await seenWith('new', 'old'),
       await seenWith('next'),
       await seenWith('older'),
     ]).toEqual(['active', 'active', 'active', 'replaced']);
+    await rotate(registry, id, 'last', true);
+    connection.disconnect();
+    expect([
+      await seenWith('old'),
+      await seenWith('new', 'old'),
+      await seenWith('next'),
+      await seenWith('last'),
+    ]).toEqual(['replaced', 'replaced', 'active', 'active']);
   });
 });

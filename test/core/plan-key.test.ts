@@ -207,7 +207,7 @@ describe('unknown keys that share', () => {
     expect(asked - before).toBeLessThan(10);
   });
 
-  test('take the address beside the key first', () => {
+  test('take the address beside the key before others, and that of the door before it', () => {
     const nested = policyOf([
       {
         key: 'remote_address',
@@ -217,5 +217,7 @@ describe('unknown keys that share', () => {
     const asked = of({ remote_address: '1.2.3.4', api_key: 'x' });
     const [, hit] = plan(nested, [of({ remote_address: '9.9.9.9' }), asked, asked]).hits;
     expect(hit?.subject).toBe('1:d14:remote_addressv7:1.2.3.47:api_keya7:1.2.3.4');
+    const [told] = plan(nested, [asked], { callerAddress: '8.8.8.8' }).hits;
+    expect(told?.subject).toBe('1:d14:remote_addressv7:1.2.3.47:api_keya7:8.8.8.8');
   });
 });

@@ -1,5 +1,6 @@
 /** What a policy file may contain: keys and types. The published JSON Schema is generated from here. */
 import { z } from 'zod';
+import { KEY_TYPES } from '../../core/api-key.ts';
 import type { DescriptorDefinition, PolicyDefinition } from '../../core/definition.ts';
 import { REQUESTS_MAX } from '../../core/limit.ts';
 
@@ -35,7 +36,7 @@ const rateLimit = z
 const keyClass = z.strictObject({
   name: z.string().min(1).max(64),
   prefix: z.string().optional().describe('Keys that begin so; the first class that fits applies.'),
-  type: z.enum(['secret', 'publishable']).optional().describe('In place of prefix: keys whose record is of this type.'),
+  type: z.enum(KEY_TYPES).optional().describe('In place of prefix: keys whose record is of this type.'),
   limits: windows,
 });
 

@@ -2,13 +2,12 @@
  * In which lists a record stands, and what stands for it there. Each list holds the keys of one type and one status, in one
  * order; what is asked for without a filter is the union of several, so that a record stands in two lists only.
  */
-import { KEY_PREFIXES, type KeyType } from '../../core/api-key.ts';
+import { KEY_TYPES, type KeyType } from '../../core/api-key.ts';
 import { KEY_STATUSES, type KeyRecord, type KeyStatus } from '../../core/key-record.ts';
 import type { KeyQuery } from '../../ports/key-registry.ts';
 
 export type ListOrder = 'created' | 'name';
 
-const TYPES = Object.keys(KEY_PREFIXES) as KeyType[];
 const ID_PREFIX = 'key_';
 
 /** Where a record stands. */
@@ -39,7 +38,7 @@ export interface ListQuery {
 
 export function listQueryOf({ sort, type, status }: KeyQuery): ListQuery {
   const order = sort.endsWith('name') ? 'name' : 'created';
-  const types = type === undefined ? TYPES : [type];
+  const types = type === undefined ? KEY_TYPES : [type];
   const statuses = status === undefined ? KEY_STATUSES : [status];
   const lists = types.flatMap((one) => statuses.map((other) => list(order, one, other)));
   return { order, isDescending: sort.startsWith('-'), lists };

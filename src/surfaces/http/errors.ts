@@ -2,14 +2,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { withoutKeys } from '../../core/api-key.ts';
-import {
-  Conflict,
-  InvalidApiKey,
-  InvalidRequest,
-  NotFound,
-  PreconditionFailed,
-  Undecidable,
-} from '../../core/errors.ts';
+import { InvalidApiKey, Refusal, Undecidable } from '../../core/errors.ts';
 import { errorBody } from '../../core/headers.ts';
 import type { Log } from '../../ports/log.ts';
 
@@ -30,6 +23,13 @@ const CODES: Readonly<Record<number, string>> = {
   413: 'PAYLOAD_TOO_LARGE',
   415: 'UNSUPPORTED_MEDIA_TYPE',
   503: 'UNAVAILABLE',
+};
+
+const STATUSES: Readonly<Record<Refusal['code'], number>> = {
+  INVALID_REQUEST: 400,
+  NOT_FOUND: 404,
+  CONFLICT: 409,
+  PRECONDITION_FAILED: 412,
 };
 
 const METHODS: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
@@ -93,10 +93,7 @@ function send(reply: FastifyReply, { status, code, message, details }: Problem):
 
 function problemOf(error: FastifyError, log: Log): Problem {
   if (hasZodFastifySchemaValidationErrors(error)) return validationProblem(error);
-  if (error instanceof InvalidRequest) return problem(400, error.message, { field: error.field });
-  if (error instanceof NotFound) return problem(404, error.message, { field: error.field });
-  if (error instanceof Conflict) return problem(409, error.message, { field: error.field });
-  if (error instanceof PreconditionFailed) return problem(412, error.message, { field: error.field });
+  if (error instanceof Refusal) return problem(STATUSES[error.code], error.message, { field: error.field });
   if (error instanceof InvalidApiKey) return { status: 401, code: error.code, message: error.message, details: {} };
   if (error instanceof Undecidable) return problem(503, error.message, { reason: error.code });
   const status = error.statusCode ?? 500;

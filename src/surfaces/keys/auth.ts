@@ -18,7 +18,7 @@ declare module 'fastify' {
 
 const BEARER = /^bearer +([\x21-\x7e]+) *$/i; // RFC 9110 §11.1, RFC 6750 §2.1
 
-export function installAuth(app: FastifyInstance, gate: AdminGate): void {
+export function installAuth(app: FastifyInstance, gate: Pick<AdminGate, 'admit'>): void {
   app.decorateRequest('admin', undefined);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('cache-control', 'no-store');

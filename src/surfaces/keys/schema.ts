@@ -1,5 +1,6 @@
 /** The admin API on the wire: what validates is also what the OpenAPI document and its page show. */
 import { z } from 'zod';
+import { KEY_TYPES } from '../../core/api-key.ts';
 import { KEY_STATUSES } from '../../core/key-record.ts';
 import { REQUESTS_MAX } from '../../core/limit.ts';
 import { IF_MATCH } from './conditional.ts';
@@ -8,7 +9,6 @@ import { secondsOf } from './seconds.ts';
 /** Marks a body that may be left out. */
 export const OPTIONAL_BODY = 'x-optional';
 
-const TYPES = ['secret', 'publishable'] as const;
 const SORTS = ['created_at', '-created_at', 'name', '-name'] as const;
 const PAGE_MAX = 2 ** 31 - 1;
 const PAGE_SIZE_MAX = 100;
@@ -66,7 +66,7 @@ const metadata = z
 
 export const createSchema = z.strictObject({
   name,
-  type: z.enum(TYPES).default('secret'),
+  type: z.enum(KEY_TYPES).default('secret'),
   rate_limit_per_minute: perMinute.default(0),
   rate_limit_per_day: perDay.default(0),
   status: settableStatus.default('active'),
@@ -122,7 +122,7 @@ export const pageSchema = z.strictObject({
 
 export const listSchema = pageSchema
   .extend({
-    type: z.enum(TYPES),
+    type: z.enum(KEY_TYPES),
     status: z.enum(KEY_STATUSES),
     name: line(100).describe('With what the name begins; the keys are then sorted by name.'),
     sort: z.enum(SORTS).describe('Default: created_at, or name together with a name.'),
@@ -153,7 +153,7 @@ const instant = z.iso.datetime();
 export const keySchema = z.strictObject({
   id: z.string(),
   name: z.string(),
-  type: z.enum(TYPES),
+  type: z.enum(KEY_TYPES),
   prefix: z.string().describe('csk_ or cpk_.'),
   rate_limit_per_minute: ownLimit,
   rate_limit_per_day: ownLimit,
