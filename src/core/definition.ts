@@ -23,13 +23,21 @@ export interface DescriptorDefinition {
   readonly classes?: readonly ClassDefinition[] | undefined;
   readonly overdraft?: boolean | undefined;
   readonly shadow_mode?: boolean | undefined;
+  readonly quota_mode?: boolean | undefined;
+  readonly detailed_metric?: boolean | undefined;
+  readonly value_to_metric?: boolean | undefined;
+  readonly share_threshold?: boolean | undefined;
+  /** JSON values. */
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
   readonly descriptors?: readonly DescriptorDefinition[] | undefined;
 }
 
 export interface RateLimitDefinition {
   readonly unit?: string | undefined;
   readonly requests_per_unit?: number | undefined;
+  readonly unlimited?: boolean | undefined;
   readonly name?: string | undefined;
+  readonly replaces?: readonly { readonly name?: string | undefined }[] | undefined;
 }
 
 export interface WindowDefinition {
