@@ -67,7 +67,7 @@ export function settle(plan: Plan, taken: Taken): Decision {
     const outcome = verdict.outcomes[next] as Outcome;
     const found = taken.found[next] as Found;
     next += 1;
-    return statusOf(planned, planned.hit, found, outcome, denied);
+    return statusOf(planned, planned.hit, found, outcome, { ...verdict, denied });
   });
   const deciding = decidingOf(statuses, denied);
   return {
@@ -94,23 +94,38 @@ export function failsFor(plan: Plan, taken: Taken): boolean {
 
 export type Outcome = 'fits' | 'over' | 'refused';
 
+/** What the hits of a plan come to. */
+export interface Verdict {
+  readonly denied: boolean;
+  /** A hit that is charged by `stop` does not fit. */
+  readonly stopped: boolean;
+  /** One per hit, in order. */
+  readonly outcomes: readonly Outcome[];
+}
+
 /** What becomes of each hit, and whether that denies all of them. */
-export function verdictOf(
-  hits: readonly Hit[],
-  found: readonly Found[],
-): { readonly denied: boolean; readonly outcomes: readonly Outcome[] } {
+export function verdictOf(hits: readonly Hit[], found: readonly Found[]): Verdict {
   let denied = false;
+  let stopped = false;
+  let joint = 0;
+  let jointOver = 0;
   const outcomes = hits.map((hit, index) => {
     const outcome = outcomeOf(hit, found[index] as Found);
-    if (outcome !== 'fits' && hit.enforced) denied = true;
+    if (hit.denies === 'jointly') joint += 1;
+    if (outcome === 'fits') return outcome;
+    if (hit.denies === 'alone') denied = true;
+    if (hit.denies === 'jointly') jointOver += 1;
+    if (hit.charging === 'stop') stopped = true;
     return outcome;
   });
-  return { denied, outcomes };
+  return { denied: denied || (joint > 0 && jointOver === joint), stopped, outcomes };
 }
 
 /** Whether a hit changed its counters. */
-export function isChargedHit(hit: Hit, outcome: Outcome, denied: boolean): boolean {
-  return outcome !== 'refused' && (hit.always || !(outcome === 'over' || denied));
+export function isChargedHit({ charging }: Hit, outcome: Outcome, { denied, stopped }: Verdict): boolean {
+  if (outcome === 'refused') return false;
+  if (charging === 'together') return outcome === 'fits' && !denied;
+  return charging === 'always' || outcome === 'over' || !stopped;
 }
 
 /** Whether a status is one of those that deny. */
@@ -136,12 +151,12 @@ function outcomeOf(hit: Hit, { windows, counts }: Found): Outcome {
   return isHitOver ? 'over' : 'fits';
 }
 
-function statusOf(planned: PlannedDescriptor, hit: Hit, found: Found, outcome: Outcome, denied: boolean): Status {
+function statusOf(planned: PlannedDescriptor, hit: Hit, found: Found, outcome: Outcome, verdict: Verdict): Status {
   const { standing, windows } = found;
   const policyLimit = standing === undefined || isRecordsOwn(standing) ? planned.limit : planned.unknownLimit;
   if (outcome === 'refused') return refusedStatus(policyLimit);
   const limit = windows === policyLimit.windows ? policyLimit : { ...policyLimit, windows };
-  const readings = readingsOf(hit, found, isChargedHit(hit, outcome, denied));
+  const readings = readingsOf(hit, found, isChargedHit(hit, outcome, verdict));
   const reason = reasonOf(limit, hit, outcome === 'over');
   return { reason, limit, readings, reported: mostRestrictive(readings) };
 }
@@ -167,7 +182,7 @@ function readingsOf(hit: Hit, { windows, counts }: Found, isCharged: boolean): W
 function reasonOf(limit: Limit, hit: Hit, over: boolean): Reason {
   if (!over) return 'within_limit';
   if (limit.shadow) return 'shadowed';
-  if (hit.always) return 'over_limit';
+  if (hit.charging !== 'together') return 'over_limit';
   return limit.windows.some((window) => hit.cost > window.max) ? 'cost_exceeds_limit' : 'over_limit';
 }
 

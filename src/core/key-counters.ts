@@ -47,6 +47,6 @@ function counterAt(node: PolicyNode, { policy, record, entries, keyAt }: Path): 
   if (limit === undefined) return [];
   const subject = subjectOf(policy.domain, entries, keyAt, { kind: 'record', text: record.id });
   const windows = node.keys === undefined ? limit.windows : ownWindows(record, limit.windows);
-  const peek = { cost: 0, need: 0, always: true, enforced: false };
+  const peek = { cost: 0, need: 0, charging: 'always', denies: 'never' } as const;
   return [{ domain: policy.domain, policy: limit.policy, hit: { subject, record: record.id, windows, ...peek } }];
 }

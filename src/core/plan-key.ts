@@ -48,7 +48,7 @@ export function planKey(keyed: KeyedDescriptor, unknownLimit: Limit, hasher: Key
       unknown: unknownTarget(keyed, unknownLimit, () => hashes[0], key.id),
     },
   };
-  return { limit, unknownLimit, hit, failsInactive: keys.inactive === 'error' && charge.enforced };
+  return { limit, unknownLimit, hit, failsInactive: keys.inactive === 'error' && charge.denies !== 'never' };
 }
 
 function keyText({ descriptor, keyAt }: KeyedDescriptor): string {

@@ -46,7 +46,7 @@ export function planOf(request: LimitRequest, policy: DomainPolicy | undefined, 
 
 /** A plan that is denied already reads the counters of its other hits, so that each status can be told. */
 function withoutCharge(hit: Hit): Hit {
-  return hit.always ? hit : { ...hit, cost: 0 };
+  return hit.charging === 'together' ? { ...hit, cost: 0 } : hit;
 }
 
 /** What all descriptors of a request have in common. */
@@ -91,11 +91,11 @@ function overridden(override: NonNullable<Descriptor['override']>, found: Limit 
 
 function chargeOf(descriptor: Descriptor, limit: Limit, requestHits: number): Charge {
   const cost = descriptor.hitsAddend ?? Math.max(1, requestHits);
-  const always = limit.charging === 'each' || limit.overdraft;
-  const enforced = !limit.shadow;
+  const charging = limit.charging === 'each' || limit.overdraft ? 'always' : 'together';
+  const denies = limit.shadow ? 'never' : 'alone';
   // A refund has nothing to be denied, and is not lost because another descriptor is.
-  if (descriptor.isNegativeHits) return { cost: -cost, need: -COST_MAX, always: true, enforced };
+  if (descriptor.isNegativeHits) return { cost: -cost, need: -COST_MAX, charging: 'always', denies };
   // A peek at `limits` asks whether one more would fit; envoyproxy/ratelimit's asks whether the limit was exceeded.
   const need = cost === 0 && limit.charging === 'together' ? 1 : cost;
-  return { cost, need, always, enforced };
+  return { cost, need, charging, denies };
 }

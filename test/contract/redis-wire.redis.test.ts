@@ -48,7 +48,7 @@ async function commandsDuring(action: () => Promise<unknown>): Promise<string[][
 
 describe('a request', () => {
   const one = () => [hit(someone(), windows({ a: 9, b: 9 }))];
-  const several = () => [...one(), ...one(), hit(someone(), windows({ c: 9 }), { always: true })];
+  const several = () => [...one(), ...one(), hit(someone(), windows({ c: 9 }), { charging: 'always' })];
 
   const keyed = (): Hit[] => {
     const record = 'key_0123456789ab';
@@ -64,7 +64,7 @@ describe('a request', () => {
     { title: 'of several descriptors', hits: several },
     { title: 'that peeks', hits: () => [hit(someone(), windows({ a: 9 }), { cost: 0, need: 1 })] },
     { title: 'that is denied', hits: () => [hit(someone(), windows({ a: 0 }))] },
-    { title: 'that is always charged', hits: () => [hit(someone(), windows({ a: 0 }), { always: true })] },
+    { title: 'that is always charged', hits: () => [hit(someone(), windows({ a: 0 }), { charging: 'always' })] },
   ])('$title is one command, once its script is known', async ({ hits }) => {
     await store.take(hits());
     const commands = await commandsDuring(async () => {
