@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Document, isMap, isScalar, LineCounter, type Node, type Pair, parseDocument, visit } from 'yaml';
 import type { z } from 'zod';
-import { compilePolicy } from '../../core/definition.ts';
+import { compilePolicy } from '../../core/compile-policy.ts';
 import { PolicyError } from '../../core/errors.ts';
 import type { DomainPolicy, PolicySet } from '../../core/policy.ts';
 import { policySchema, TEXT_KEYS } from './schema.ts';
