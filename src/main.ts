@@ -26,17 +26,25 @@ async function main(args: readonly string[]): Promise<number> {
 // Each command loads what it needs: who lists keys does not wait until a server is loaded.
 
 async function serve(): Promise<number> {
-  const [{ toConfig }, { readEnv }, { createLogger }, { startTelemetry }, { startServer }] = await Promise.all([
+  const [{ toConfig }, { readEnv }, { tracingVariables }, { warningsAbout }] = await Promise.all([
     import('./config/config.ts'),
     import('./config/env.ts'),
+    import('./config/tracing.ts'),
+    import('./config/warnings.ts'),
+  ]);
+  const [{ createLogger }, { startTelemetry }, { startServer }] = await Promise.all([
     import('./observability/logger.ts'),
     import('./observability/telemetry.ts'),
     import('./server.ts'),
   ]);
-  const config = toConfig(readEnv(process.env));
+  const env = readEnv(process.env);
+  const config = toConfig(env);
   // From here on a signal is not lost, whenever it comes.
   const stopped = stopSignal();
-  const log = createLogger(config.logLevel);
+  const log = createLogger(config.log);
+  for (const warning of warningsAbout(process.env)) log.warn(warning, 'a variable has no effect');
+  // The SDK of OpenTelemetry reads the environment of the process and no other.
+  Object.assign(process.env, tracingVariables(env, process.env));
   const telemetry = await startTelemetry({
     env: process.env,
     version: version(),

@@ -1,4 +1,5 @@
 /** Wires the parts together, once, and takes them down again in order. Holds no logic. */
+import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { MemoryKeys } from './adapters/memory/memory-keys.ts';
 import { MemoryStore } from './adapters/memory/memory-store.ts';
@@ -6,8 +7,9 @@ import { adminTokens } from './adapters/node-crypto/admin-tokens.ts';
 import { keyHasher } from './adapters/node-crypto/hash-api-key.ts';
 import { secureRandom } from './adapters/node-crypto/random.ts';
 import { PolicyFiles } from './adapters/policy-file/policy-files.ts';
-import { connectRedis } from './adapters/redis/connect.ts';
+import { connectRedis, type RedisAddress } from './adapters/redis/connect.ts';
 import { RedisKeys } from './adapters/redis/redis-keys.ts';
+import type { RedisOptions } from './adapters/redis/redis-options.ts';
 import { RedisStore } from './adapters/redis/redis-store.ts';
 import { systemClock } from './adapters/system-clock/system-clock.ts';
 import { AdminGate } from './app/admin-gate.ts';
@@ -18,7 +20,8 @@ import { KeyAdmin } from './app/key-admin.ts';
 import { KeyUsage } from './app/key-usage.ts';
 import { Limiter, type LimiterOptions } from './app/limiter.ts';
 import { StoreGuard } from './app/store-guard.ts';
-import type { Config } from './config/config.ts';
+import type { Address, Config } from './config/config.ts';
+import { EnvError } from './config/env.ts';
 import { storeObserver } from './observability/store-observer.ts';
 import type { Telemetry } from './observability/telemetry.ts';
 import type { CounterStore } from './ports/counter-store.ts';
@@ -47,12 +50,12 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** @throws PolicyFileError, ListenError: nothing is left open then */
+/** @throws EnvError, PolicyFileError, ListenError: nothing is left open then */
 export async function startServer(parts: ServerParts): Promise<RunningServer> {
   const { config, log, telemetry } = parts;
   const metrics = telemetry.metrics;
   const files = new PolicyFiles({
-    path: config.policyPath,
+    path: policyPathOf(config),
     clock: systemClock,
     log,
     onLoad: (loaded) => metrics.policiesLoaded(loaded),
@@ -114,7 +117,7 @@ function openStores(config: Config, log: Log): Stores {
       counters: new MemoryStore({ clock: systemClock, subjectsMax: store.subjectsMax, keys: registry }),
     };
   }
-  const redis = connectRedis(store.redis, {
+  const redis = connectRedis(addressOf(store.redis), {
     onLost: (error) => log.warn({ err: error }, 'the connection to Redis is lost, trying again'),
     onBack: () => log.info({}, 'the connection to Redis is back'),
   });
@@ -144,10 +147,27 @@ function adminApi({ config, log, files, deciding, guard, stores }: AdminParts): 
   };
 }
 
+function policyPathOf({ policies: { source } }: Config): string {
+  return source.type === 'path' ? source.path : join(source.root, source.subdirectory, source.appDirectory);
+}
+
+/** What the configuration can name and nothing serves yet must not be taken for something else. */
+function addressOf({ topology, auth, db, tls }: RedisOptions): RedisAddress {
+  if (topology.type !== 'single') throw new EnvError('REDIS_TYPE', 'only SINGLE is served yet');
+  return { ...topology.endpoint, ...auth, ...(db === undefined ? {} : { db }), tls: tls !== undefined };
+}
+
+function grpcAddressOf({ grpc: { listen, tls } }: Config): Address {
+  if ('path' in listen) throw new EnvError('GRPC_UDS', 'is not served yet');
+  if (tls) throw new EnvError('GRPC_SERVER_USE_TLS', 'is not served yet');
+  return listen;
+}
+
 async function openPorts(config: Config, grpc: GrpcServer, http: FastifyInstance, debug: DebugServer) {
+  const grpcAddress = grpcAddressOf(config);
   return {
     debugPort: await debug.listen(config.debug.port, config.debug.host),
     httpPort: await listenWith((address) => http.listen(address), http.server, config.http.port, config.http.host),
-    grpcPort: await grpc.listen(config.grpc.port, config.grpc.host),
+    grpcPort: await grpc.listen(grpcAddress.port, grpcAddress.host),
   };
 }

@@ -15,7 +15,12 @@ const DECISIONS = 'headroom_rate_limiting_decisions_total';
 let telemetry: Telemetry;
 
 beforeEach(async () => {
-  telemetry = await startTelemetry({ env: {}, version: '1.2.3', log: createLogger('error'), countersIn: 'memory' });
+  telemetry = await startTelemetry({
+    env: {},
+    version: '1.2.3',
+    log: createLogger({ level: 'error', format: 'json' }),
+    countersIn: 'memory',
+  });
 });
 
 afterEach(() => telemetry.shutdown());
