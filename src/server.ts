@@ -52,7 +52,8 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
   const { config, log, telemetry } = parts;
   const metrics = telemetry.metrics;
   const files = new PolicyFiles({
-    path: config.policyPath,
+    place: { type: 'path', path: config.policyPath },
+    mergeDomains: false,
     clock: systemClock,
     log,
     onLoad: (loaded) => metrics.policiesLoaded(loaded),
