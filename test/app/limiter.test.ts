@@ -2,8 +2,8 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { MemoryStore } from '../../src/adapters/memory/memory-store.ts';
 import { Limiter } from '../../src/app/limiter.ts';
+import { compilePolicy } from '../../src/core/compile-policy.ts';
 import type { Decision, Taken } from '../../src/core/decision.ts';
-import { compilePolicy } from '../../src/core/definition.ts';
 import type { Descriptor } from '../../src/core/descriptor.ts';
 import { InvalidRequest, Undecidable } from '../../src/core/errors.ts';
 import type { Hit } from '../../src/core/hit.ts';

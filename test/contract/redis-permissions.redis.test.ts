@@ -57,7 +57,7 @@ describe('the commands that docs/operations.md permits are enough', () => {
       keyed(revoked.record.id, revoked.credentials.hash),
       keyed(someId(), 'any'),
       hit(someone(), window),
-      hit(someone(), window, { always: true }),
+      hit(someone(), window, { charging: 'always' }),
     ];
     for (const one of hits) await store.take([one]);
     await store.take(hits);

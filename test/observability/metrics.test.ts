@@ -180,10 +180,23 @@ function answer(): Promise<Written> {
 
 function decisionOf(reason: Reason, policy: string): Decision {
   const status = statusOf(reason, policy);
-  return { allowed: true, reason, nowSeconds: 0, statuses: [status], deciding: status };
+  return { allowed: true, reason, nowSeconds: 0, statuses: [status], deciding: status, globallyShadowed: false };
 }
 
 function statusOf(reason: Reason, policy: string): Status {
-  const limit: Limit = { policy, windows: [], charging: 'together', overdraft: false, shadow: reason === 'shadowed' };
-  return { reason, limit, readings: [], reported: undefined };
+  const limit: Limit = {
+    policy,
+    statsKey: `shop.${policy}`,
+    windows: [],
+    charging: 'together',
+    overdraft: false,
+    shadow: reason === 'shadowed',
+    quota: false,
+    unlimited: false,
+    detailed: false,
+    name: '',
+    replaces: [],
+    metadata: undefined,
+  };
+  return { reason, limit, readings: [], reported: undefined, denies: false, quota: false, counted: undefined };
 }

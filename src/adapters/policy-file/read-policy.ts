@@ -1,5 +1,6 @@
 /** Reads policy files into one set, or says in which file, line and key the first mistake is. */
-import { compilePolicy, type DescriptorDefinition, type PolicyDefinition } from '../../core/definition.ts';
+import { compilePolicy } from '../../core/compile-policy.ts';
+import type { DescriptorDefinition, PolicyDefinition } from '../../core/definition.ts';
 import { PolicyError } from '../../core/errors.ts';
 import type { DomainPolicy, PolicySet } from '../../core/policy.ts';
 import { ContentError, offsetOf, type Path, readContent } from './content.ts';

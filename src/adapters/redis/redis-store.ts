@@ -62,7 +62,7 @@ export class RedisStore implements CounterStore {
 
   #scriptFor(hits: readonly Hit[]): Script {
     const [hit] = hits;
-    if (hit === undefined || hits.length > 1 || hit.always || hit.cost < 0) return this.#general;
+    if (hit === undefined || hits.length > 1 || hit.cost < 0) return this.#general;
     const lengths = hit.windows.map(({ seconds }) => seconds);
     const keyed = hit.key !== undefined;
     const shape = `${keyed ? 'key ' : ''}${lengths.join()}`;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { PolicyFileError, parsePolicy } from '../../../src/adapters/policy-file/read-policy.ts';
+import { PolicyFileError } from '../../../src/adapters/policy-file/policy-file-error.ts';
+import { parsePolicy } from '../../../src/adapters/policy-file/read-policy.ts';
 import { thrownBy } from '../../core/build.ts';
 
 /** A file with one descriptor, whose lines these are; the first of them is line 4. */
