@@ -8,11 +8,10 @@ const [file = 'docs/policy.schema.json'] = process.argv.slice(2);
 const definitions = new Map<Shape, { readonly name: string; content: object }>();
 
 function shapeSchema(shape: Shape): object {
-  const required = [...shape.keys].filter(([, key]) => key.isRequired).map(([name]) => name);
   return {
     type: 'object',
     properties: Object.fromEntries([...shape.keys].map(([name, key]) => [name, keySchema(name, key)])),
-    ...(required.length === 0 ? {} : { required }),
+    ...(shape.required.length === 0 ? {} : { required: shape.required }),
     additionalProperties: false,
   };
 }

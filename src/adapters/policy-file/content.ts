@@ -21,7 +21,7 @@ export class ContentError extends Error {
 }
 
 /** Where nothing has a meaning. */
-const NOWHERE: Shape = { keys: new Map(), isReference: true };
+const NOWHERE: Shape = { keys: new Map(), required: [], isReference: true };
 
 /** What the compiler refuses in its own words, whether it is missing or empty. */
 const EMPTY_WHEN_MISSING: ReadonlySet<string> = new Set(['domain', 'key']);
@@ -68,8 +68,8 @@ class Reader {
   #map(node: NodeId, shape: Shape): Content {
     const content: Content = {};
     this.#pairs(node, shape, content);
-    for (const [name, key] of shape.keys) {
-      if (key.isRequired !== true || content[name] !== undefined) continue;
+    for (const name of shape.required) {
+      if (content[name] !== undefined) continue;
       if (!EMPTY_WHEN_MISSING.has(name)) throw this.#error(node, `\`${name}\` is missing`);
       content[name] = '';
     }

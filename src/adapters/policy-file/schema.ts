@@ -29,6 +29,7 @@ export type Key = Type & { readonly description?: string; readonly isRequired?: 
 
 export interface Shape {
   readonly keys: ReadonlyMap<string, Key>;
+  readonly required: readonly string[];
   /** Of envoyproxy/ratelimit's format: its keys are accepted at any place there, and mean nothing at a wrong one. */
   readonly isReference: boolean;
 }
@@ -37,7 +38,9 @@ export interface Shape {
 type Keys<Definition> = Readonly<Record<keyof Required<Definition>, Key>>;
 
 function shape<Definition>(keys: Keys<Definition>, isReference: boolean): Shape {
-  return { keys: new Map(Object.entries(keys)), isReference };
+  const entries = Object.entries<Key>(keys);
+  const required = entries.filter(([, key]) => key.isRequired).map(([name]) => name);
+  return { keys: new Map(entries), required, isReference };
 }
 
 const windows: Type = { type: 'list', shape: () => WINDOW, itemsMin: 1, itemsMax: 16 };
