@@ -87,7 +87,8 @@ const rows: Record<string, readonly Row[]> = {
     {
       title: 'a quoted number',
       text: descriptor('limits: [{ requests: "5", per: minute }]'),
-      message: ':4: descriptors[0].limits[0].requests: error loading config file: yaml: cannot unmarshal !!str `5` into uint32',
+      message:
+        ':4: descriptors[0].limits[0].requests: error loading config file: yaml: cannot unmarshal !!str `5` into uint32',
     },
     {
       title: 'a fraction',
@@ -119,17 +120,20 @@ const rows: Record<string, readonly Row[]> = {
     {
       title: 'negative',
       text: descriptor('limits:', '  - { requests: 1, per: minute }', '  - { requests: -1, per: day }'),
-      message: ':6: descriptors[0].limits[1].requests: error loading config file: yaml: cannot unmarshal !!int `-1` into uint32',
+      message:
+        ':6: descriptors[0].limits[1].requests: error loading config file: yaml: cannot unmarshal !!int `-1` into uint32',
     },
     {
       title: 'above 32 bits',
       text: descriptor('limits: [{ requests: 4294967296, per: minute }]'),
-      message: ':4: descriptors[0].limits[0].requests: error loading config file: yaml: cannot unmarshal !!int `4294967296` into uint32',
+      message:
+        ':4: descriptors[0].limits[0].requests: error loading config file: yaml: cannot unmarshal !!int `4294967296` into uint32',
     },
     {
       title: 'above 53 bits',
       text: descriptor('limits: [{ requests: 99999999999999999999, per: minute }]'),
-      message: ':4: descriptors[0].limits[0].requests: error loading config file: yaml: cannot unmarshal !!int `99999999999999999999` into uint32',
+      message:
+        ':4: descriptors[0].limits[0].requests: error loading config file: yaml: cannot unmarshal !!int `99999999999999999999` into uint32',
     },
     {
       title: 'infinite',
@@ -139,12 +143,14 @@ const rows: Record<string, readonly Row[]> = {
     {
       title: 'negative in a rate_limit',
       text: descriptor('rate_limit:', '  unit: day', '  requests_per_unit: -5'),
-      message: ':6: descriptors[0].rate_limit.requests_per_unit: error loading config file: yaml: cannot unmarshal !!int `-5` into uint32',
+      message:
+        ':6: descriptors[0].rate_limit.requests_per_unit: error loading config file: yaml: cannot unmarshal !!int `-5` into uint32',
     },
     {
       title: 'above 32 bits in a rate_limit',
       text: descriptor('rate_limit: { unit: day, requests_per_unit: 4294967296 }'),
-      message: ':4: descriptors[0].rate_limit.requests_per_unit: error loading config file: yaml: cannot unmarshal !!int `4294967296` into uint32',
+      message:
+        ':4: descriptors[0].rate_limit.requests_per_unit: error loading config file: yaml: cannot unmarshal !!int `4294967296` into uint32',
     },
   ],
   'windows that cannot be': [
@@ -277,9 +283,7 @@ describe('a file that expands without end', () => {
       return `  - &l${level}\n    key: k${level}\n    descriptors: [${below}]\n`;
     });
     const startedAt = performance.now();
-    expect(() => parsePolicy(`domain: d\ndescriptors:\n${levels.join('')}`, 'f.yaml')).toThrow(
-      'aliases counted',
-    );
+    expect(() => parsePolicy(`domain: d\ndescriptors:\n${levels.join('')}`, 'f.yaml')).toThrow('aliases counted');
     // Expanded, it would hold 9^11 descriptors; the bound leaves room for a busy machine.
     expect(performance.now() - startedAt).toBeLessThan(5_000);
   });
