@@ -55,7 +55,8 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
   const { config, log, telemetry } = parts;
   const metrics = telemetry.metrics;
   const files = new PolicyFiles({
-    path: policyPathOf(config),
+    place: config.policies.source,
+    mergeDomains: config.policies.mergeDomains,
     clock: systemClock,
     log,
     onLoad: (loaded) => metrics.policiesLoaded(loaded),
@@ -145,10 +146,6 @@ function adminApi({ config, log, files, deciding, guard, stores }: AdminParts): 
     usage: new KeyUsage({ keys, audit, policies, guard, counters: stores.counters }),
     audit,
   };
-}
-
-function policyPathOf({ policies: { source } }: Config): string {
-  return source.type === 'path' ? source.path : join(source.root, source.subdirectory, source.appDirectory);
 }
 
 /** What the configuration can name and nothing serves yet must not be taken for something else. */
