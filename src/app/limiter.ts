@@ -2,11 +2,11 @@
 import type { KeyHasher } from '../core/api-key.ts';
 import { type Decision, failsFor, settle, type Taken } from '../core/decision.ts';
 import { checkRequest, type LimitRequest } from '../core/descriptor.ts';
-import { InvalidApiKey, Undecidable } from '../core/errors.ts';
+import { InvalidApiKey, InvalidRequest, Undecidable } from '../core/errors.ts';
 import { type Answer, answerOf } from '../core/headers.ts';
 import { type Plan, planOf } from '../core/plan.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { CallTrace, DecisionObserver, Door } from '../ports/observer.ts';
+import type { CallTrace, Door, ObservedCall, RequestObserver } from '../ports/observer.ts';
 import type { PolicySource } from '../ports/policy-source.ts';
 import type { StoreGuard } from './store-guard.ts';
 
@@ -14,7 +14,7 @@ export interface LimiterOptions {
   readonly policies: PolicySource;
   readonly store: Pick<StoreGuard, 'take'>;
   readonly clock: Clock;
-  readonly observer: Pick<DecisionObserver, 'decided' | 'undecided'>;
+  readonly observer: RequestObserver;
   readonly hasher: KeyHasher;
 }
 
@@ -47,20 +47,33 @@ export class Limiter {
   async decide(request: LimitRequest, call: Call): Promise<Decided> {
     const { policies, clock, observer, hasher } = this.#options;
     const startedAt = clock.monotonicMillis();
-    checkRequest(request);
+    this.#check(request, call.door);
     const policy = policies.current().get(request.domain);
     const plan = planOf(request, policy, hasher);
+    const observed = (): ObservedCall => ({
+      door: call.door,
+      domain: policy?.domain,
+      requestedDomain: request.domain,
+      durationMillis: clock.monotonicMillis() - startedAt,
+    });
     try {
       const taken = await this.#take(plan, call);
       const decision = settle(plan, taken);
       call.trace?.decided(policy?.domain, decision);
-      observer.decided(call.door, policy?.domain, decision, clock.monotonicMillis() - startedAt);
+      observer.decided(observed(), decision);
       if (failsFor(plan, taken)) throw new InvalidApiKey();
       return { decision, answer: answerOf(decision, policy?.headerStyle ?? 'off') };
     } catch (error) {
-      if (error instanceof Undecidable) {
-        observer.undecided(call.door, policy?.domain, error, clock.monotonicMillis() - startedAt);
-      }
+      if (error instanceof Undecidable) observer.undecided(observed(), error);
+      throw error;
+    }
+  }
+
+  #check(request: LimitRequest, door: Door): void {
+    try {
+      checkRequest(request);
+    } catch (error) {
+      if (error instanceof InvalidRequest) this.#options.observer.refused({ door });
       throw error;
     }
   }

@@ -36,6 +36,23 @@ export interface WindowReading {
   readonly over: boolean;
 }
 
+/** What statistics in the form of envoyproxy/ratelimit are made of: one hit on one limit. */
+export interface Counted {
+  /** envoyproxy/ratelimit's name of the limit: domain and node names joined by `.`, as they are written. */
+  readonly statsKey: string;
+  /** Of this request; 0 for refunds and peeks. */
+  readonly hits: number;
+  /** What the counter of the reported window stood at after these hits, charged or not. */
+  readonly used: number;
+  readonly max: number;
+  /** The hits do not fit. */
+  readonly over: boolean;
+  /** Refused by the local cache: the store was not asked. */
+  readonly cached: boolean;
+  /** The rule is in shadow mode. */
+  readonly shadow: boolean;
+}
+
 /** The answer to one descriptor. */
 export interface Status {
   readonly reason: Reason;
@@ -44,6 +61,8 @@ export interface Status {
   readonly readings: readonly WindowReading[];
   /** The most restrictive of them; undefined without a limit. */
   readonly reported: WindowReading | undefined;
+  /** Undefined: no limit applied, or the key was refused. */
+  readonly counted: Counted | undefined;
 }
 
 export interface Decision {
@@ -54,6 +73,8 @@ export interface Decision {
   readonly statuses: readonly Status[];
   /** The status that the caller is told of: what denies, else what is most restrictive. Shadowed limits are never told. */
   readonly deciding: Status | undefined;
+  /** SHADOW_MODE has turned a denial into OK. */
+  readonly globallyShadowed: boolean;
 }
 
 /** @param taken the answer to exactly these hits; without hits no store is asked, so that such answers hold during an outage */
@@ -67,7 +88,7 @@ export function settle(plan: Plan, taken: Taken): Decision {
     const outcome = verdict.outcomes[next] as Outcome;
     const found = taken.found[next] as Found;
     next += 1;
-    return statusOf(planned, planned.hit, found, outcome, denied);
+    return statusOf(plan.domain, planned, planned.hit, found, outcome, denied);
   });
   const deciding = decidingOf(statuses, denied);
   return {
@@ -76,6 +97,7 @@ export function settle(plan: Plan, taken: Taken): Decision {
     nowSeconds: taken.nowSeconds,
     statuses,
     deciding,
+    globallyShadowed: false,
   };
 }
 
@@ -128,7 +150,13 @@ export function mostRestrictive(readings: readonly WindowReading[]): WindowReadi
   );
 }
 
-const NO_LIMIT: Status = { reason: 'no_limit', limit: undefined, readings: [], reported: undefined };
+const NO_LIMIT: Status = {
+  reason: 'no_limit',
+  limit: undefined,
+  readings: [],
+  reported: undefined,
+  counted: undefined,
+};
 
 function outcomeOf(hit: Hit, { windows, counts }: Found): Outcome {
   if (windows.length === 0) return 'refused';
@@ -136,18 +164,42 @@ function outcomeOf(hit: Hit, { windows, counts }: Found): Outcome {
   return isHitOver ? 'over' : 'fits';
 }
 
-function statusOf(planned: PlannedDescriptor, hit: Hit, found: Found, outcome: Outcome, denied: boolean): Status {
+function statusOf(
+  domain: string,
+  planned: PlannedDescriptor,
+  hit: Hit,
+  found: Found,
+  outcome: Outcome,
+  denied: boolean,
+): Status {
   const { standing, windows } = found;
   const policyLimit = standing === undefined || isRecordsOwn(standing) ? planned.limit : planned.unknownLimit;
   if (outcome === 'refused') return refusedStatus(policyLimit);
   const limit = windows === policyLimit.windows ? policyLimit : { ...policyLimit, windows };
   const readings = readingsOf(hit, found, isChargedHit(hit, outcome, denied));
   const reason = reasonOf(limit, hit, outcome === 'over');
-  return { reason, limit, readings, reported: mostRestrictive(readings) };
+  const reported = mostRestrictive(readings);
+  const counted =
+    reported && countedOf(`${domain}.${planned.limit.policy}`, planned.limit.shadow, hit, found, reported);
+  return { reason, limit, readings, reported, counted };
+}
+
+function countedOf(statsKey: string, shadow: boolean, hit: Hit, found: Found, reported: WindowReading): Counted {
+  const { window, over } = reported;
+  const before = found.counts[2 * found.windows.indexOf(window) + 1] as number;
+  const hits = Math.max(0, hit.cost);
+  const used = charged(before, hit.cost);
+  return { statsKey, hits, used, max: window.max, over, cached: false, shadow };
 }
 
 function refusedStatus(limit: Limit): Status {
-  return { reason: limit.shadow ? 'shadowed' : 'invalid_api_key', limit, readings: [], reported: undefined };
+  return {
+    reason: limit.shadow ? 'shadowed' : 'invalid_api_key',
+    limit,
+    readings: [],
+    reported: undefined,
+    counted: undefined,
+  };
 }
 
 function readingsOf(hit: Hit, { windows, counts }: Found, isCharged: boolean): WindowReading[] {

@@ -20,6 +20,8 @@ export interface PlannedDescriptor {
 }
 
 export interface Plan {
+  /** Empty for a domain that no policy knows. */
+  readonly domain: string;
   /** One per descriptor, in request order; undefined where no limit applies. */
   readonly descriptors: readonly (PlannedDescriptor | undefined)[];
   /** The hits of `descriptors`, in order. */
@@ -41,7 +43,7 @@ export function planOf(request: LimitRequest, policy: DomainPolicy | undefined, 
     if (planned.hit !== undefined) hits.push(planned.hit);
     else if (!planned.limit.shadow) refused = true;
   }
-  return { descriptors, hits: refused ? hits.map(withoutCharge) : hits, refused };
+  return { domain: policy?.domain ?? '', descriptors, hits: refused ? hits.map(withoutCharge) : hits, refused };
 }
 
 /** A plan that is denied already reads the counters of its other hits, so that each status can be told. */
