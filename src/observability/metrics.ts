@@ -6,7 +6,7 @@ import type { DecisionObserver, Door, ObservedCall } from '../ports/observer.ts'
 import { type Result, resultOf, tellingStatus } from './told.ts';
 
 /** Seconds. Fine where decisions live (10 µs … 10 ms), coarse up to the longest deadline. */
-const DURATION_BUCKETS = [
+export const DURATION_BUCKETS = [
   0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
   1,
 ];

@@ -155,7 +155,12 @@ describe('a plan', () => {
 
   test('of an unknown domain charges nothing, though a descriptor brings its own limit', () => {
     const asked = [of({ own: '1' }), of({ own: '1' }, { override: { requestsPerUnit: 1, unit: 'hour' } })];
-    expect(plan(undefined, asked)).toEqual({ descriptors: [undefined, undefined], hits: [], refused: false });
+    expect(plan(undefined, asked)).toEqual({
+      domain: '',
+      descriptors: [undefined, undefined],
+      hits: [],
+      refused: false,
+    });
   });
 
   test('names one subject for one caller and another for every other', () => {
