@@ -19,6 +19,8 @@ import { KeyUsage } from './app/key-usage.ts';
 import { Limiter, type LimiterOptions } from './app/limiter.ts';
 import { StoreGuard } from './app/store-guard.ts';
 import type { Config } from './config/config.ts';
+import { observedBy } from './observability/observers.ts';
+import type { Stats } from './observability/stats/stats.ts';
 import { storeObserver } from './observability/store-observer.ts';
 import type { Telemetry } from './observability/telemetry.ts';
 import type { CounterStore } from './ports/counter-store.ts';
@@ -36,6 +38,8 @@ export interface ServerParts {
   readonly config: Config;
   readonly log: Log;
   readonly telemetry: Telemetry;
+  /** Absent: no sink is named, and nothing is counted for one. */
+  readonly stats?: Stats | undefined;
   readonly version: string;
 }
 
@@ -49,13 +53,16 @@ export interface RunningServer {
 
 /** @throws PolicyFileError, ListenError: nothing is left open then */
 export async function startServer(parts: ServerParts): Promise<RunningServer> {
-  const { config, log, telemetry } = parts;
+  const { config, log, telemetry, stats } = parts;
   const metrics = telemetry.metrics;
   const files = new PolicyFiles({
     path: config.policyPath,
     clock: systemClock,
     log,
-    onLoad: (loaded) => metrics.policiesLoaded(loaded),
+    onLoad: (loaded) => {
+      metrics.policiesLoaded(loaded);
+      stats?.policiesLoaded(loaded);
+    },
   });
   const stores = openStores(config, log);
   const store = new StoreGuard({
@@ -67,12 +74,12 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
   const hasAdmin = config.adminTokens.length > 0;
   const policies = hasAdmin ? decisionPolicies(files) : files;
   const hasher = keyHasher(config.apiKeyHash);
-  const deciding = { policies, store, clock: systemClock, observer: metrics, hasher };
+  const deciding = { policies, store, clock: systemClock, observer: observedBy(metrics, stats?.observer), hasher };
   const limiter = new Limiter(deciding);
   const admin = hasAdmin ? adminApi({ config, log, files, deciding, guard: store, stores }) : undefined;
   const health = new HealthState();
   const shared = { limiter, health, log, tracer: telemetry.tracer };
-  const grpc = new GrpcServer(shared);
+  const grpc = new GrpcServer({ ...shared, calls: stats && { clock: systemClock, onCall: stats.onCall } });
   const http = await buildHttpServer({
     ...shared,
     policies,
@@ -88,6 +95,7 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
     await drain({ clock: systemClock, health, doors, delayMillis, timeoutMillis: config.drainTimeoutMillis });
     files.close();
     await Promise.all([debug.close(), store.close()]);
+    await stats?.shutdown();
     await telemetry.shutdown();
   };
   try {
