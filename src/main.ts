@@ -38,9 +38,10 @@ async function serve(): Promise<number> {
     import('./config/tracing.ts'),
     import('./config/warnings.ts'),
   ]);
-  const [{ createLogger }, { startTelemetry }, { startServer }] = await Promise.all([
+  const [{ createLogger }, { startTelemetry }, { startStats }, { startServer }] = await Promise.all([
     import('./observability/logger.ts'),
     import('./observability/telemetry.ts'),
+    import('./observability/stats/stats.ts'),
     import('./server.ts'),
   ]);
   const env = readEnv(process.env);
@@ -57,7 +58,10 @@ async function serve(): Promise<number> {
     log,
     countersIn: config.store.type,
   });
-  const server = await startServer({ config, log, telemetry, version: version() });
+  const { nearLimitRatio } = config.deciding;
+  const metricsText = () => telemetry.prometheus.text();
+  const stats = config.stats && (await startStats({ config: config.stats, nearLimitRatio, log, metricsText }));
+  const server = await startServer({ config, log, telemetry, stats, version: version() });
   const { httpPort, grpcPort, debugPort } = server;
   log.info({ version: version(), httpPort, grpcPort, debugPort, store: config.store.type }, 'serving');
   const signal = await stopped;

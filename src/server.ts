@@ -1,5 +1,4 @@
 /** Wires the parts together, once, and takes them down again in order. Holds no logic. */
-import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { MemoryKeys } from './adapters/memory/memory-keys.ts';
 import { MemoryStore } from './adapters/memory/memory-store.ts';
@@ -15,6 +14,7 @@ import { systemClock } from './adapters/system-clock/system-clock.ts';
 import { AdminGate } from './app/admin-gate.ts';
 import { adminPolicies, decisionPolicies } from './app/admin-policy.ts';
 import { Audit } from './app/audit.ts';
+import { DeniedCache } from './app/denied-cache.ts';
 import { guardedRegistry } from './app/guarded-registry.ts';
 import { KeyAdmin } from './app/key-admin.ts';
 import { KeyUsage } from './app/key-usage.ts';
@@ -22,6 +22,9 @@ import { Limiter, type LimiterOptions } from './app/limiter.ts';
 import { StoreGuard } from './app/store-guard.ts';
 import type { Address, Config } from './config/config.ts';
 import { EnvError } from './config/env.ts';
+import { observedBy } from './observability/observers.ts';
+import { localCacheGauges } from './observability/stats/local-cache.ts';
+import type { Stats } from './observability/stats/stats.ts';
 import { storeObserver } from './observability/store-observer.ts';
 import type { Telemetry } from './observability/telemetry.ts';
 import type { CounterStore } from './ports/counter-store.ts';
@@ -39,6 +42,8 @@ export interface ServerParts {
   readonly config: Config;
   readonly log: Log;
   readonly telemetry: Telemetry;
+  /** Absent: no sink is named, and nothing is counted for one. */
+  readonly stats?: Stats | undefined;
   readonly version: string;
 }
 
@@ -52,14 +57,17 @@ export interface RunningServer {
 
 /** @throws EnvError, PolicyFileError, ListenError: nothing is left open then */
 export async function startServer(parts: ServerParts): Promise<RunningServer> {
-  const { config, log, telemetry } = parts;
+  const { config, log, telemetry, stats } = parts;
   const metrics = telemetry.metrics;
   const files = new PolicyFiles({
     place: config.policies.source,
     mergeDomains: config.policies.mergeDomains,
     clock: systemClock,
     log,
-    onLoad: (loaded) => metrics.policiesLoaded(loaded),
+    onLoad: (loaded) => {
+      metrics.policiesLoaded(loaded);
+      stats?.policiesLoaded(loaded);
+    },
   });
   const stores = openStores(config, log);
   const store = new StoreGuard({
@@ -71,12 +79,12 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
   const hasAdmin = config.adminTokens.length > 0;
   const policies = hasAdmin ? decisionPolicies(files) : files;
   const hasher = keyHasher(config.apiKeyHash);
-  const deciding = { policies, store, clock: systemClock, observer: metrics, hasher };
-  const limiter = new Limiter(deciding);
+  const deciding = { policies, store, clock: systemClock, observer: observedBy(metrics, stats?.observer), hasher };
+  const limiter = new Limiter({ ...deciding, ...ruledBy(config, stats) });
   const admin = hasAdmin ? adminApi({ config, log, files, deciding, guard: store, stores }) : undefined;
   const health = new HealthState();
   const shared = { limiter, health, log, tracer: telemetry.tracer };
-  const grpc = new GrpcServer(shared);
+  const grpc = new GrpcServer({ ...shared, calls: stats && { clock: systemClock, onCall: stats.onCall } });
   const http = await buildHttpServer({
     ...shared,
     policies,
@@ -92,6 +100,7 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
     await drain({ clock: systemClock, health, doors, delayMillis, timeoutMillis: config.drainTimeoutMillis });
     files.close();
     await Promise.all([debug.close(), store.close()]);
+    await stats?.shutdown();
     await telemetry.shutdown();
   };
   try {
@@ -102,6 +111,20 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
     await stop(0);
     throw error;
   }
+}
+
+/** What holds for all domains. The admin API's own limits go by their policy alone. */
+function ruledBy({ deciding, store }: Config, stats: Stats | undefined): Partial<LimiterOptions> {
+  const { shadowMode: shadow, quotaMode: quota, stopWhenOver, localCacheBytes: bytesMax } = deciding;
+  // Counters in memory answer as fast as any cache of theirs.
+  const denied = bytesMax > 0 && store.type === 'redis' ? new DeniedCache({ clock: systemClock, bytesMax }) : undefined;
+  if (denied) stats?.localCache(() => localCacheGauges(denied, systemClock));
+  return {
+    modes: { shadow, quota, stopWhenOver },
+    responseHeaders: deciding.responseHeaders,
+    hasDynamicMetadata: deciding.dynamicMetadata,
+    denied,
+  };
 }
 
 interface Stores {

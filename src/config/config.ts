@@ -1,9 +1,10 @@
 /** What the process runs with: contradictions refused, frozen. */
 import type { RedisOptions } from '../adapters/redis/redis-options.ts';
+import type { StatsConfig } from '../observability/stats/config.ts';
 import { type Env, EnvError } from './env.ts';
 import { type PoliciesConfig, policiesOf } from './policies.ts';
 import { perSecondRedisOf, redisOf } from './redis.ts';
-import { type StatsConfig, statsOf } from './stats.ts';
+import { statsOf } from './stats.ts';
 
 export interface Address {
   readonly host: string;

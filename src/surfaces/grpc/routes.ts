@@ -9,6 +9,7 @@ import {
 import type { Limiter } from '../../app/limiter.ts';
 import { RateLimitService } from '../../gen/envoy/service/ratelimit/v3/rls_pb.ts';
 import { Health } from '../../gen/grpc/health/v1/health_pb.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { CallSpan, Tracer } from '../../ports/tracer.ts';
 import type { HealthState } from '../health/health-state.ts';
@@ -21,6 +22,15 @@ export interface RouteOptions {
   readonly health: HealthState;
   readonly log: Log;
   readonly tracer: Tracer | undefined;
+  /** Absent: nobody counts calls. */
+  readonly calls?: CallCounter | undefined;
+}
+
+/** Who counts unary calls of the gRPC port, whatever they are answered. */
+export interface CallCounter {
+  readonly clock: Clock;
+  /** @param method its name without the service */
+  readonly onCall: (method: string, millis: number) => void;
 }
 
 /** As the reference: enough for DESCRIPTORS_MAX descriptors of ordinary size. */
@@ -41,9 +51,10 @@ export function routesOf(options: RouteOptions): (router: ConnectRouter) => void
   };
 }
 
-export function routerOptionsOf({ log, tracer }: RouteOptions): ConnectRouterOptions {
+export function routerOptionsOf({ log, tracer, calls }: RouteOptions): ConnectRouterOptions {
   const interceptors = [errorInterceptor(log)];
   if (tracer) interceptors.unshift(tracingInterceptor(tracer));
+  if (calls) interceptors.unshift(countingInterceptor(calls));
   return {
     interceptors,
     readMaxBytes: MESSAGE_BYTES_MAX,
@@ -63,6 +74,18 @@ function errorInterceptor(log: Log): Interceptor {
       return await next(request);
     } catch (error) {
       throw toConnectError(error, log);
+    }
+  };
+}
+
+function countingInterceptor({ clock, onCall }: CallCounter): Interceptor {
+  return (next) => async (request) => {
+    if (request.stream) return next(request);
+    const startedAt = clock.monotonicMillis();
+    try {
+      return await next(request);
+    } finally {
+      onCall(request.method.name, clock.monotonicMillis() - startedAt);
     }
   };
 }
