@@ -26,6 +26,7 @@ import type { KeyRegistry } from './ports/key-registry.ts';
 import type { Log } from './ports/log.ts';
 import { DebugServer } from './surfaces/debug/server.ts';
 import { drain } from './surfaces/drain.ts';
+import { CONNECTION_AGE } from './surfaces/grpc/config.ts';
 import { GrpcServer } from './surfaces/grpc/server.ts';
 import { HealthState } from './surfaces/health/health-state.ts';
 import { buildHttpServer, httpDoor } from './surfaces/http/server.ts';
@@ -72,7 +73,12 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
   const admin = hasAdmin ? adminApi({ config, log, files, deciding, guard: store, stores }) : undefined;
   const health = new HealthState();
   const shared = { limiter, health, log, tracer: telemetry.tracer };
-  const grpc = new GrpcServer(shared);
+  const grpc = new GrpcServer({
+    ...shared,
+    config: { listen: config.grpc, ...CONNECTION_AGE },
+    clock: systemClock,
+    random: secureRandom,
+  });
   const http = await buildHttpServer({
     ...shared,
     policies,
@@ -148,6 +154,6 @@ async function openPorts(config: Config, grpc: GrpcServer, http: FastifyInstance
   return {
     debugPort: await debug.listen(config.debug.port, config.debug.host),
     httpPort: await listenWith((address) => http.listen(address), http.server, config.http.port, config.http.host),
-    grpcPort: await grpc.listen(config.grpc.port, config.grpc.host),
+    grpcPort: await grpc.listen(),
   };
 }
