@@ -54,6 +54,16 @@ export class EnvoyCalls {
     return (this.#session.socket as TLSSocket).getPeerX509Certificate()?.serialNumber ?? '';
   }
 
+  /** Whether the connection took up an earlier one's TLS session. */
+  get isResumed(): boolean {
+    return (this.#session.socket as TLSSocket).isSessionReused();
+  }
+
+  /** Called for each TLS session that the server offers to be taken up again. */
+  onTicket(take: (session: Buffer) => void): void {
+    (this.#session.socket as TLSSocket).on('session', take);
+  }
+
   /** One call for one API key in the documented domain, which waits for its answer as long as it takes. */
   decide(apiKey: string): Promise<CallResult> {
     return new Promise((resolve, reject) => {
