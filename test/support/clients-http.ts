@@ -21,19 +21,26 @@ export interface HttpAnswer {
 }
 
 /** The body goes out with a content-length whatever the method, which `fetch` refuses for GET. */
-export function http1(url: string, { method = 'GET', headers = {}, body, agent, tls }: HttpCall = {}): Promise<HttpAnswer> {
+export function http1(
+  url: string,
+  { method = 'GET', headers = {}, body, agent, tls }: HttpCall = {},
+): Promise<HttpAnswer> {
   const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
   return new Promise((resolve, reject) => {
     const send = url.startsWith('https:') ? requestByTls : request;
-    const call = send(url, { ...tls, method, headers: { ...length, ...headers }, agent: agent ?? false }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => {
-        const text = Buffer.concat(chunks).toString();
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, text });
-      });
-    });
+    const call = send(
+      url,
+      { ...tls, method, headers: { ...length, ...headers }, agent: agent ?? false },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          const text = Buffer.concat(chunks).toString();
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, text });
+        });
+      },
+    );
     call.on('error', reject);
     call.end(body);
   });

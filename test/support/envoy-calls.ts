@@ -1,5 +1,11 @@
 /** ShouldRateLimit as Envoy calls it, without Envoy: all calls at once through one HTTP/2 connection. */
-import { type ClientHttp2Session, type ClientSessionOptions, connect, type IncomingHttpHeaders, type SecureClientSessionOptions } from 'node:http2';
+import {
+  type ClientHttp2Session,
+  type ClientSessionOptions,
+  connect,
+  type IncomingHttpHeaders,
+  type SecureClientSessionOptions,
+} from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import {
@@ -39,7 +45,10 @@ export class EnvoyCalls {
    * Settles when the server has said how many calls it takes at once.
    * @throws when it ends the connection instead
    */
-  static async open(address: string, options: ClientSessionOptions | SecureClientSessionOptions = {}): Promise<EnvoyCalls> {
+  static async open(
+    address: string,
+    options: ClientSessionOptions | SecureClientSessionOptions = {},
+  ): Promise<EnvoyCalls> {
     const session = connect(address, { maxSessionMemory: SESSION_MEMORY_MIB_MAX, ...options });
     await new Promise((resolve, reject) => {
       session.once('remoteSettings', resolve);

@@ -1,10 +1,11 @@
 /** The server's certificate is exchanged while it serves: the next connection sees the new one, no call the exchange. */
+
+import { X509Certificate } from 'node:crypto';
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { X509Certificate } from 'node:crypto';
-import { until } from '../support/children.ts';
 import { Authority, type CertificateFiles, pemOf, replaceFile } from '../support/certificates.ts';
+import { until } from '../support/children.ts';
 import { ManualClock } from '../support/clock.ts';
 import { EnvoyCalls } from '../support/envoy-calls.ts';
 import { GrpcPort } from '../support/grpc-port.ts';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { ListenError } from '../../src/surfaces/listen.ts';
 import { Authority, type CertificateFiles, pemOf } from '../support/certificates.ts';
@@ -114,7 +114,9 @@ test.each(['TLSv1.2', 'TLSv1.3'] as const)('a call is answered by %s', async (ve
 test('many calls at once, larger than a record of TLS, are all answered', async () => {
   const port = await startTls();
   const calls = await EnvoyCalls.open(`https://localhost:${port.port}`, { ca: authority.ca });
-  const results = await Promise.all(Array.from({ length: 2_000 }, (_, index) => calls.decide(`${index}`.padEnd(1_000))));
+  const results = await Promise.all(
+    Array.from({ length: 2_000 }, (_, index) => calls.decide(`${index}`.padEnd(1_000))),
+  );
   calls.close();
   expect(results.filter(({ grpcStatus }) => grpcStatus !== 0)).toEqual([]);
 });
