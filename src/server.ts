@@ -20,7 +20,7 @@ import { KeyAdmin } from './app/key-admin.ts';
 import { KeyUsage } from './app/key-usage.ts';
 import { Limiter, type LimiterOptions } from './app/limiter.ts';
 import { StoreGuard } from './app/store-guard.ts';
-import type { Address, Config } from './config/config.ts';
+import type { Config } from './config/config.ts';
 import { EnvError } from './config/env.ts';
 import { observedBy } from './observability/observers.ts';
 import { localCacheGauges } from './observability/stats/local-cache.ts';
@@ -84,7 +84,13 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
   const admin = hasAdmin ? adminApi({ config, log, files, deciding, guard: store, stores }) : undefined;
   const health = new HealthState();
   const shared = { limiter, health, log, tracer: telemetry.tracer };
-  const grpc = new GrpcServer({ ...shared, calls: stats && { clock: systemClock, onCall: stats.onCall } });
+  const grpc = new GrpcServer({
+    ...shared,
+    config: config.grpc,
+    clock: systemClock,
+    random: secureRandom,
+    onCall: stats?.onCall,
+  });
   const http = await buildHttpServer({
     ...shared,
     policies,
@@ -177,17 +183,10 @@ function addressOf({ topology, auth, db, tls }: RedisOptions): RedisAddress {
   return { ...topology.endpoint, ...auth, ...(db === undefined ? {} : { db }), tls: tls !== undefined };
 }
 
-function grpcAddressOf({ grpc: { listen, tls } }: Config): Address {
-  if ('path' in listen) throw new EnvError('GRPC_UDS', 'is not served yet');
-  if (tls) throw new EnvError('GRPC_SERVER_USE_TLS', 'is not served yet');
-  return listen;
-}
-
 async function openPorts(config: Config, grpc: GrpcServer, http: FastifyInstance, debug: DebugServer) {
-  const grpcAddress = grpcAddressOf(config);
   return {
     debugPort: await debug.listen(config.debug.port, config.debug.host),
     httpPort: await listenWith((address) => http.listen(address), http.server, config.http.port, config.http.host),
-    grpcPort: await grpc.listen(grpcAddress.port, grpcAddress.host),
+    grpcPort: await grpc.listen(),
   };
 }

@@ -9,11 +9,15 @@ import {
 import type { Limiter } from '../../app/limiter.ts';
 import { RateLimitService } from '../../gen/envoy/service/ratelimit/v3/rls_pb.ts';
 import { Health } from '../../gen/grpc/health/v1/health_pb.ts';
+import { ServerReflection } from '../../gen/grpc/reflection/v1/reflection_pb.ts';
+import { ServerReflection as ServerReflectionAlpha } from '../../gen/grpc/reflection/v1alpha/reflection_pb.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { CallSpan, Tracer } from '../../ports/tracer.ts';
 import type { HealthState } from '../health/health-state.ts';
 import { check, watch } from '../health/service.ts';
+import { DescriptorFiles } from '../reflection/descriptor-files.ts';
+import { reflect } from '../reflection/service.ts';
 import { shouldRateLimit } from '../rls/service.ts';
 import { statusName, toConnectError } from './call-errors.ts';
 
@@ -22,24 +26,25 @@ export interface RouteOptions {
   readonly health: HealthState;
   readonly log: Log;
   readonly tracer: Tracer | undefined;
-  /** Absent: nobody counts calls. */
-  readonly calls?: CallCounter | undefined;
-}
-
-/** Who counts unary calls of the gRPC port, whatever they are answered. */
-export interface CallCounter {
   readonly clock: Clock;
-  /** @param method its name without the service */
-  readonly onCall: (method: string, millis: number) => void;
+  /**
+   * Told of each unary call when it ends, whatever its status: the method by its short name (`ShouldRateLimit`, `Check`),
+   * and how long its handler took. Streams are not calls to be timed: they last as long as their clients want.
+   */
+  readonly onCall?: ((method: string, durationMillis: number) => void) | undefined;
 }
 
 /** As the reference: enough for DESCRIPTORS_MAX descriptors of ordinary size. */
 const MESSAGE_BYTES_MAX = 4 * 1_024 * 1_024;
 
+const SERVICES = [RateLimitService, Health, ServerReflection, ServerReflectionAlpha];
+
 const spanKey = createContextKey<CallSpan | undefined>(undefined, { description: 'the span of the call' });
 
-export function routesOf(options: RouteOptions): (router: ConnectRouter) => void {
+/** @param draining aborted when the server is on its way out: streams that clients hold open end then */
+export function routesOf(options: RouteOptions, draining: AbortSignal): (router: ConnectRouter) => void {
   const { limiter, health } = options;
+  const files = new DescriptorFiles(SERVICES);
   return (router) => {
     router.service(RateLimitService, {
       shouldRateLimit: (request, context) => shouldRateLimit(limiter, request, callOf(context)),
@@ -48,13 +53,15 @@ export function routesOf(options: RouteOptions): (router: ConnectRouter) => void
       check: (request) => check(health, request),
       watch: (request, context) => watch(health, request, context.signal),
     });
+    router.service(ServerReflection, { serverReflectionInfo: (requests) => reflect(files, requests, draining) });
+    router.service(ServerReflectionAlpha, { serverReflectionInfo: (requests) => reflect(files, requests, draining) });
   };
 }
 
-export function routerOptionsOf({ log, tracer, calls }: RouteOptions): ConnectRouterOptions {
+export function routerOptionsOf({ log, tracer, clock, onCall }: RouteOptions): ConnectRouterOptions {
   const interceptors = [errorInterceptor(log)];
   if (tracer) interceptors.unshift(tracingInterceptor(tracer));
-  if (calls) interceptors.unshift(countingInterceptor(calls));
+  if (onCall) interceptors.unshift(timingInterceptor(clock, onCall));
   return {
     interceptors,
     readMaxBytes: MESSAGE_BYTES_MAX,
@@ -78,7 +85,7 @@ function errorInterceptor(log: Log): Interceptor {
   };
 }
 
-function countingInterceptor({ clock, onCall }: CallCounter): Interceptor {
+function timingInterceptor(clock: Clock, onCall: NonNullable<RouteOptions['onCall']>): Interceptor {
   return (next) => async (request) => {
     if (request.stream) return next(request);
     const startedAt = clock.monotonicMillis();
