@@ -6,7 +6,7 @@ import { adminTokens } from './adapters/node-crypto/admin-tokens.ts';
 import { keyHasher } from './adapters/node-crypto/hash-api-key.ts';
 import { secureRandom } from './adapters/node-crypto/random.ts';
 import { PolicyFiles } from './adapters/policy-file/policy-files.ts';
-import { connectRedis } from './adapters/redis/connect.ts';
+import { openRedis, type RedisAddress, type RedisOptions } from './adapters/redis/connect.ts';
 import { RedisKeys } from './adapters/redis/redis-keys.ts';
 import { RedisStore } from './adapters/redis/redis-store.ts';
 import { systemClock } from './adapters/system-clock/system-clock.ts';
@@ -114,11 +114,22 @@ function openStores(config: Config, log: Log): Stores {
       counters: new MemoryStore({ clock: systemClock, subjectsMax: store.subjectsMax, keys: registry }),
     };
   }
-  const redis = connectRedis(store.redis, {
+  const redis = openRedis(optionsOf(store.redis), {
     onLost: (error) => log.warn({ err: error }, 'the connection to Redis is lost, trying again'),
     onBack: () => log.info({}, 'the connection to Redis is back'),
   });
   return { counters: new RedisStore({ ...store, redis }), registry: new RedisKeys({ ...store, redis }) };
+}
+
+function optionsOf({ username, password, db, tls, ...endpoint }: RedisAddress): RedisOptions {
+  return {
+    topology: { type: 'single', endpoint },
+    ...(password === undefined ? {} : { auth: { password, ...(username === undefined ? {} : { username }) } }),
+    ...(db === undefined ? {} : { db }),
+    ...(tls === true ? { tls: { skipHostnameVerification: false } } : {}),
+    dialTimeoutMillis: 1_000,
+    startup: { initialMillis: 50, maxMillis: 500, maxElapsedMillis: 0 },
+  };
 }
 
 interface AdminParts extends Pick<ServerParts, 'config' | 'log'> {
