@@ -39,8 +39,8 @@ export async function openStore(redis: TestRedis, expirationJitterMaxSeconds = 0
   return new RedisStore({ redis: await connectTo(redis), keyPrefix: PREFIX, expirationJitterMaxSeconds });
 }
 
-export function keyOf(subject: string): string {
-  return `${PREFIX}hr:${createHash('sha256').update(subject).digest('base64url')}`;
+export function keyOf(subject: string, prefix = PREFIX): string {
+  return `${prefix}hr:${createHash('sha256').update(subject).digest('base64url')}`;
 }
 
 export function pack(windows: readonly Planted[]): Buffer {
@@ -68,10 +68,15 @@ export function unpack(value: Buffer): Planted[] {
 }
 
 export async function redisUnderTest(redis: TestRedis): Promise<StoreUnderTest> {
+  return underTest(await connectTo(redis));
+}
+
+export function underTest(redis: RedisConnection): StoreUnderTest {
+  const { client } = redis;
   return {
-    store: await openStore(redis),
+    store: new RedisStore({ redis, keyPrefix: PREFIX, expirationJitterMaxSeconds: 0 }),
     async plant(subject, windows) {
-      await redis.client.set(keyOf(subject), pack(windows));
+      await client.set(keyOf(subject), pack(windows));
     },
     async register({ record, credentials: { hash, rotated } }) {
       const fields: Record<string, string | number> = { hash, until: activeUntil(record) };
@@ -79,10 +84,11 @@ export async function redisUnderTest(redis: TestRedis): Promise<StoreUnderTest> 
       if (record.rateLimitPerDay > 0) fields['max:86400'] = record.rateLimitPerDay;
       if (rotated) Object.assign(fields, { rotated: rotated.hash, rotated_until: rotated.untilSeconds });
       const key = `${PREFIX}hr:key:{${record.id}}`;
-      await redis.client.multi().del(key).hset(key, fields).exec();
+      await client.del(key);
+      await client.hset(key, fields);
     },
     async held(subjects) {
-      const values = await redis.client.mgetBuffer(subjects.map(keyOf));
+      const values = await Promise.all(subjects.map((subject) => client.getBuffer(keyOf(subject))));
       return values.map((value) => value?.toString('hex'));
     },
   };
