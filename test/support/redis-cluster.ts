@@ -88,7 +88,8 @@ export class TestCluster {
       await from.client.migrate('127.0.0.1', to.port, '', 0, 5_000, 'KEYS', ...keys);
       await between();
     }
-    for (const node of [to, from, ...(await this.primaries())]) await node.client.cluster('SETSLOT', slot, 'NODE', to.id);
+    for (const node of [to, from, ...(await this.primaries())])
+      await node.client.cluster('SETSLOT', slot, 'NODE', to.id);
   }
 
   async kill(node: ClusterNode): Promise<void> {
@@ -131,7 +132,10 @@ export class TestCluster {
       const primary = primaries[index % PRIMARIES] as ClusterNode;
       await until('the nodes have met', async () => String(await client.cluster('NODES')).includes(primary.id));
       await until('the node replicates', async () =>
-        client.cluster('REPLICATE', primary.id).then(() => true, () => false),
+        client.cluster('REPLICATE', primary.id).then(
+          () => true,
+          () => false,
+        ),
       );
     }
     await until('the cluster is whole', () => this.isWhole(), 30_000);
@@ -145,7 +149,11 @@ export class TestCluster {
         if (info === undefined) return true;
         const replication = await client.info('replication');
         const isInStep = replication.includes('role:master') || replication.includes('master_link_status:up');
-        return String(info).includes('cluster_state:ok') && String(info).includes(`cluster_known_nodes:${this.nodes.length}`) && isInStep;
+        return (
+          String(info).includes('cluster_state:ok') &&
+          String(info).includes(`cluster_known_nodes:${this.nodes.length}`) &&
+          isInStep
+        );
       }),
     );
     return states.every((isWell) => isWell);

@@ -41,7 +41,11 @@ export class TestSentinel {
   }
 
   async primary(): Promise<SentinelNode> {
-    const [, port] = (await this.sentinels[0]!.client.call('SENTINEL', 'get-master-addr-by-name', this.master)) as string[];
+    const [, port] = (await this.sentinels[0]!.client.call(
+      'SENTINEL',
+      'get-master-addr-by-name',
+      this.master,
+    )) as string[];
     return this.servers.find((server) => server.port === Number(port)) as SentinelNode;
   }
 

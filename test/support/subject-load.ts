@@ -34,7 +34,10 @@ export class SubjectLoad {
     this.admitted = Array.from({ length: subjects }, () => 0);
     const observer = { storeCalled: () => undefined, breakerChanged: () => undefined };
     this.guard = new StoreGuard({ store, clock: systemClock, timeoutMillis, observer });
-    const policy = compilePolicy({ domain: DOMAIN, descriptors: [{ key: KEY, limits: [{ requests: limit, per: 'year' }] }] });
+    const policy = compilePolicy({
+      domain: DOMAIN,
+      descriptors: [{ key: KEY, limits: [{ requests: limit, per: 'year' }] }],
+    });
     this.#limiter = new Limiter({
       policies: { current: () => new Map([[DOMAIN, policy]]) },
       store: this.guard,

@@ -1,6 +1,6 @@
 /** A Cluster of three primaries promises what one server does, except that calls over several slots are not one step. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Cluster } from 'ioredis';
+import type { Cluster } from 'ioredis';
 import type { RedisConnection } from '../../src/adapters/redis/connect.ts';
 import { slotOf } from '../../src/adapters/redis/slot.ts';
 import { connectWith, underTest } from '../contract/redis-under-test.ts';

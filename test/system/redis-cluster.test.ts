@@ -163,7 +163,9 @@ test('a primary that is killed costs its limits no more than the charges that it
   const load = loadOf(PREFIX, timeoutMillis);
   const victim = (await cluster.primaries())[0] as ClusterNode;
   const heir = await cluster.replicaOf(victim);
-  const owners = await Promise.all(load.admitted.map((_, index) => cluster.ownerOf(slotOf(keyOf(load.subject(index))))));
+  const owners = await Promise.all(
+    load.admitted.map((_, index) => cluster.ownerOf(slotOf(keyOf(load.subject(index))))),
+  );
   const isHit = owners.map(({ id }) => id === victim.id);
   let isOver = false;
   const asking = load.askUntil(() => isOver, 20);

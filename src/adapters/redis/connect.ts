@@ -82,6 +82,8 @@ export interface RedisConnection {
 
 // Twice the longest turn of the event loop that a starved machine has shown: a stall must not look like silence.
 const SILENCE_MILLIS_MAX = 10_000;
+// What is closed waits so long for the other side to close, too.
+const DISCONNECT_MILLIS_MAX = 100;
 // A sentinel that accepts connections and says nothing must not keep the others from being asked.
 const SENTINEL_ANSWER_MILLIS_MAX = 1_000;
 const SENTINEL_RECONNECT_MILLIS = 1_000;
@@ -131,6 +133,7 @@ function clientOptions({ auth, tls, dialTimeoutMillis }: RedisOptions) {
     ...(tls === undefined ? {} : { tls: tlsOptions(tls) }),
     connectTimeout: dialTimeoutMillis,
     socketTimeout: SILENCE_MILLIS_MAX,
+    disconnectTimeout: DISCONNECT_MILLIS_MAX,
     // A charge that waited for a connection would be made long after its caller was answered.
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
@@ -202,6 +205,8 @@ function clusterOptions(startup: Startup) {
   return {
     clusterRetryStrategy: (times: number) => startup.delayMillis(times),
     enableOfflineQueue: false,
+    // It would be asked of any node, also of one that is not connected to yet. What is down says so when it is asked for.
+    enableReadyCheck: false,
     // 0: not at all. A lost connection may have taken the charge with it, or have made it.
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,

@@ -1,4 +1,5 @@
 /** What TLS to Redis is set up with. The chain is verified always. */
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type ConnectionOptions, createSecureContext, getCACertificates } from 'node:tls';
 
@@ -17,9 +18,9 @@ export function tlsOptions({ certPath, keyPath, caPath, skipHostnameVerification
   const cert = read('REDIS_TLS_CLIENT_CERT', certPath);
   const key = read('REDIS_TLS_CLIENT_KEY', keyPath);
   const ca = read('REDIS_TLS_CACERT', caPath);
-  refuseUnusable('REDIS_TLS_CACERT', { ca });
-  refuseUnusable('REDIS_TLS_CLIENT_CERT', { cert });
-  refuseUnusable('REDIS_TLS_CLIENT_KEY', { cert, key });
+  if (ca !== undefined) refuseUnusable('REDIS_TLS_CACERT', () => new X509Certificate(ca));
+  if (cert !== undefined) refuseUnusable('REDIS_TLS_CLIENT_CERT', () => new X509Certificate(cert));
+  if (key !== undefined) refuseUnusable('REDIS_TLS_CLIENT_KEY', () => createSecureContext({ cert, key }));
   return {
     ...(cert === undefined ? {} : { cert, key }),
     ...(ca === undefined ? {} : { ca: [...getCACertificates('default'), ca] }),
@@ -29,16 +30,16 @@ export function tlsOptions({ certPath, keyPath, caPath, skipHostnameVerification
 
 function read(variable: string, path: string | undefined): string | undefined {
   if (path === undefined) return undefined;
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new Error(`${variable}: ${(error as Error).message}`, { cause: error });
-  }
+  let text = '';
+  refuseUnusable(variable, () => {
+    text = readFileSync(path, 'utf8');
+  });
+  return text;
 }
 
-function refuseUnusable(variable: string, parts: ConnectionOptions): void {
+function refuseUnusable(variable: string, use: () => unknown): void {
   try {
-    createSecureContext(parts);
+    use();
   } catch (error) {
     throw new Error(`${variable}: ${(error as Error).message}`, { cause: error });
   }

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
-import { RedisStore } from '../../src/adapters/redis/redis-store.ts';
-import { connectTo } from '../contract/redis-under-test.ts';
-import { until } from '../support/children.ts';
-import { TestRedis } from '../support/redis.ts';
+import { RedisStore } from '../../../src/adapters/redis/redis-store.ts';
+import { connectTo } from '../../contract/redis-under-test.ts';
+import { until } from '../../support/children.ts';
+import { TestRedis } from '../../support/redis.ts';
 
 test('a primary that is demoted is left for a new connection, which finds the primary of now', async () => {
   const server = await TestRedis.start();
