@@ -4,7 +4,10 @@ import { readFileSync } from 'node:fs';
 const USAGE = `Headroom decides for gateways: may this request pass, and what should its caller be told?
 
 usage: headroom [serve]             answer on the gRPC, HTTP and debug ports until SIGTERM
-       headroom check-config PATH   say whether a policy file, or a directory of them, can be used
+       headroom check-config PATH   say whether a policy file, or a directory of them, can be used;
+                                    -merge_domain_configs: several files may hold one domain;
+                                    -config_dir DIRECTORY in place of PATH: every file in it, as
+                                    envoyproxy/ratelimit's checker takes them
        headroom keys COMMAND        create, list and change API keys: see headroom keys --help
        headroom --version
        headroom --help
@@ -17,8 +20,11 @@ async function main(args: readonly string[]): Promise<number> {
   if (command === '--help' || command === '-h') return print(USAGE);
   if (command === '--version') return print(`headroom ${version()}\n`);
   if (command === 'serve' && rest.length === 0) return serve();
-  if (command === 'check-config' && rest.length === 1) return checkConfig(rest[0] as string);
   if (command === 'keys') return keys(rest);
+  if (command === 'check-config') {
+    const checked = await checkConfig(rest);
+    if (checked !== undefined) return checked;
+  }
   write(process.stderr, `headroom: cannot make sense of '${args.join(' ')}'\n\n${USAGE}`);
   return 2;
 }
@@ -32,9 +38,10 @@ async function serve(): Promise<number> {
     import('./config/tracing.ts'),
     import('./config/warnings.ts'),
   ]);
-  const [{ createLogger }, { startTelemetry }, { startServer }] = await Promise.all([
+  const [{ createLogger }, { startTelemetry }, { startStats }, { startServer }] = await Promise.all([
     import('./observability/logger.ts'),
     import('./observability/telemetry.ts'),
+    import('./observability/stats/stats.ts'),
     import('./server.ts'),
   ]);
   const env = readEnv(process.env);
@@ -51,7 +58,10 @@ async function serve(): Promise<number> {
     log,
     countersIn: config.store.type,
   });
-  const server = await startServer({ config, log, telemetry, version: version() });
+  const { nearLimitRatio } = config.deciding;
+  const metricsText = () => telemetry.prometheus.text();
+  const stats = config.stats && (await startStats({ config: config.stats, nearLimitRatio, log, metricsText }));
+  const server = await startServer({ config, log, telemetry, stats, version: version() });
   const { httpPort, grpcPort, debugPort } = server;
   log.info({ version: version(), httpPort, grpcPort, debugPort, store: config.store.type }, 'serving');
   const signal = await stopped;
@@ -61,10 +71,21 @@ async function serve(): Promise<number> {
   return 0;
 }
 
-async function checkConfig(path: string): Promise<number> {
-  const { readPolicies } = await import('./adapters/policy-file/read-policy.ts');
-  const policies = readPolicies(path);
-  return print(`ok: ${[...policies.keys()].sort().join(', ')}\n`);
+/** @returns undefined for arguments that make no sense */
+async function checkConfig(args: readonly string[]): Promise<number | undefined> {
+  const [{ checkConfigArguments }, { checkConfig }] = await Promise.all([
+    import('./cli/check-config-arguments.ts'),
+    import('./adapters/policy-file/check-config.ts'),
+  ]);
+  const options = checkConfigArguments(args);
+  return (
+    options &&
+    checkConfig({
+      ...options,
+      write: (text) => write(process.stdout, text),
+      writeError: (text) => write(process.stderr, text),
+    })
+  );
 }
 
 async function keys(args: readonly string[]): Promise<number> {

@@ -1,5 +1,4 @@
 /** Wires the parts together, once, and takes them down again in order. Holds no logic. */
-import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { MemoryKeys } from './adapters/memory/memory-keys.ts';
 import { MemoryStore } from './adapters/memory/memory-store.ts';
@@ -15,13 +14,17 @@ import { systemClock } from './adapters/system-clock/system-clock.ts';
 import { AdminGate } from './app/admin-gate.ts';
 import { adminPolicies, decisionPolicies } from './app/admin-policy.ts';
 import { Audit } from './app/audit.ts';
+import { DeniedCache } from './app/denied-cache.ts';
 import { guardedRegistry } from './app/guarded-registry.ts';
 import { KeyAdmin } from './app/key-admin.ts';
 import { KeyUsage } from './app/key-usage.ts';
 import { Limiter, type LimiterOptions } from './app/limiter.ts';
 import { StoreGuard } from './app/store-guard.ts';
-import type { Address, Config } from './config/config.ts';
+import type { Config } from './config/config.ts';
 import { EnvError } from './config/env.ts';
+import { observedBy } from './observability/observers.ts';
+import { localCacheGauges } from './observability/stats/local-cache.ts';
+import type { Stats } from './observability/stats/stats.ts';
 import { storeObserver } from './observability/store-observer.ts';
 import type { Telemetry } from './observability/telemetry.ts';
 import type { CounterStore } from './ports/counter-store.ts';
@@ -39,6 +42,8 @@ export interface ServerParts {
   readonly config: Config;
   readonly log: Log;
   readonly telemetry: Telemetry;
+  /** Absent: no sink is named, and nothing is counted for one. */
+  readonly stats?: Stats | undefined;
   readonly version: string;
 }
 
@@ -52,13 +57,17 @@ export interface RunningServer {
 
 /** @throws EnvError, PolicyFileError, ListenError: nothing is left open then */
 export async function startServer(parts: ServerParts): Promise<RunningServer> {
-  const { config, log, telemetry } = parts;
+  const { config, log, telemetry, stats } = parts;
   const metrics = telemetry.metrics;
   const files = new PolicyFiles({
-    path: policyPathOf(config),
+    place: config.policies.source,
+    mergeDomains: config.policies.mergeDomains,
     clock: systemClock,
     log,
-    onLoad: (loaded) => metrics.policiesLoaded(loaded),
+    onLoad: (loaded) => {
+      metrics.policiesLoaded(loaded);
+      stats?.policiesLoaded(loaded);
+    },
   });
   const stores = openStores(config, log);
   const store = new StoreGuard({
@@ -70,12 +79,18 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
   const hasAdmin = config.adminTokens.length > 0;
   const policies = hasAdmin ? decisionPolicies(files) : files;
   const hasher = keyHasher(config.apiKeyHash);
-  const deciding = { policies, store, clock: systemClock, observer: metrics, hasher };
-  const limiter = new Limiter(deciding);
+  const deciding = { policies, store, clock: systemClock, observer: observedBy(metrics, stats?.observer), hasher };
+  const limiter = new Limiter({ ...deciding, ...ruledBy(config, stats) });
   const admin = hasAdmin ? adminApi({ config, log, files, deciding, guard: store, stores }) : undefined;
   const health = new HealthState();
   const shared = { limiter, health, log, tracer: telemetry.tracer };
-  const grpc = new GrpcServer(shared);
+  const grpc = new GrpcServer({
+    ...shared,
+    config: config.grpc,
+    clock: systemClock,
+    random: secureRandom,
+    onCall: stats?.onCall,
+  });
   const http = await buildHttpServer({
     ...shared,
     policies,
@@ -96,6 +111,7 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
     await drain({ clock: systemClock, health, doors, delayMillis, timeoutMillis: config.drainTimeoutMillis });
     files.close();
     await Promise.all([debug.close(), store.close()]);
+    await stats?.shutdown();
     await telemetry.shutdown();
   };
   try {
@@ -106,6 +122,20 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
     await stop(0);
     throw error;
   }
+}
+
+/** What holds for all domains. The admin API's own limits go by their policy alone. */
+function ruledBy({ deciding, store }: Config, stats: Stats | undefined): Partial<LimiterOptions> {
+  const { shadowMode: shadow, quotaMode: quota, stopWhenOver, localCacheBytes: bytesMax } = deciding;
+  // Counters in memory answer as fast as any cache of theirs.
+  const denied = bytesMax > 0 && store.type === 'redis' ? new DeniedCache({ clock: systemClock, bytesMax }) : undefined;
+  if (denied) stats?.localCache(() => localCacheGauges(denied, systemClock));
+  return {
+    modes: { shadow, quota, stopWhenOver },
+    responseHeaders: deciding.responseHeaders,
+    hasDynamicMetadata: deciding.dynamicMetadata,
+    denied,
+  };
 }
 
 interface Stores {
@@ -152,27 +182,16 @@ function adminApi({ config, log, files, deciding, guard, stores }: AdminParts): 
   };
 }
 
-function policyPathOf({ policies: { source } }: Config): string {
-  return source.type === 'path' ? source.path : join(source.root, source.subdirectory, source.appDirectory);
-}
-
 /** What the configuration can name and nothing serves yet must not be taken for something else. */
 function addressOf({ topology, auth, db, tls }: RedisOptions): RedisAddress {
   if (topology.type !== 'single') throw new EnvError('REDIS_TYPE', 'only SINGLE is served yet');
   return { ...topology.endpoint, ...auth, ...(db === undefined ? {} : { db }), tls: tls !== undefined };
 }
 
-function grpcAddressOf({ grpc: { listen, tls } }: Config): Address {
-  if ('path' in listen) throw new EnvError('GRPC_UDS', 'is not served yet');
-  if (tls) throw new EnvError('GRPC_SERVER_USE_TLS', 'is not served yet');
-  return listen;
-}
-
 async function openPorts(config: Config, grpc: GrpcServer, http: FastifyInstance, debug: DebugServer) {
-  const grpcAddress = grpcAddressOf(config);
   return {
     debugPort: await debug.listen(config.debug.port, config.debug.host),
     httpPort: await listenWith((address) => http.listen(address), http.server, config.http.port, config.http.host),
-    grpcPort: await grpc.listen(grpcAddress.port, grpcAddress.host),
+    grpcPort: await grpc.listen(),
   };
 }

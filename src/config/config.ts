@@ -1,9 +1,11 @@
 /** What the process runs with: contradictions refused, frozen. */
 import type { RedisOptions } from '../adapters/redis/redis-options.ts';
+import type { StatsConfig } from '../observability/stats/config.ts';
+import type { GrpcConfig, TlsConfig } from '../surfaces/grpc/config.ts';
 import { type Env, EnvError } from './env.ts';
 import { type PoliciesConfig, policiesOf } from './policies.ts';
 import { perSecondRedisOf, redisOf } from './redis.ts';
-import { type StatsConfig, statsOf } from './stats.ts';
+import { statsOf } from './stats.ts';
 
 export interface Address {
   readonly host: string;
@@ -36,25 +38,6 @@ export interface Config {
 export interface DebugConfig extends Address {
   /** Only if no other machine can reach the port. */
   readonly profiling: boolean;
-}
-
-export interface GrpcConfig {
-  readonly listen: Address | { readonly path: string };
-  readonly tls?: GrpcTlsConfig;
-  /** 0: connections are never asked to end. */
-  readonly maxConnectionAgeMillis: number;
-  /** 0: their calls may take as long as they like. */
-  readonly maxConnectionAgeGraceMillis: number;
-}
-
-/** Files in PEM. */
-export interface GrpcTlsConfig {
-  readonly certPath: string;
-  readonly keyPath: string;
-  /** With it, clients need a certificate that one of these authorities signed. */
-  readonly clientCaPath?: string;
-  /** A DNS name that it must be valid for. */
-  readonly clientSan?: string;
 }
 
 export interface RedisStoreConfig {
@@ -128,7 +111,7 @@ function grpcOf(env: Env): GrpcConfig {
   };
 }
 
-function grpcTlsOf(env: Env): GrpcTlsConfig {
+function grpcTlsOf(env: Env): TlsConfig {
   const { GRPC_SERVER_TLS_CERT: certPath, GRPC_SERVER_TLS_KEY: keyPath } = env;
   const { GRPC_CLIENT_TLS_CACERT: clientCaPath, GRPC_CLIENT_TLS_SAN: clientSan } = env;
   if (certPath === undefined) throw new EnvError('GRPC_SERVER_TLS_CERT', 'is required with GRPC_SERVER_USE_TLS');

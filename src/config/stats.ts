@@ -1,44 +1,7 @@
 /** Which statistics go where: at most one sink, and none unless one is named. */
+import type { MogrifierConfig, StatsConfig } from '../observability/stats/config.ts';
 import { type Env, EnvError, type Environment } from './env.ts';
 import { parseValue } from './parse-value.ts';
-
-export type StatsConfig =
-  | {
-      readonly sink: 'statsd';
-      readonly host: string;
-      readonly port: number;
-      readonly protocol: 'tcp' | 'udp';
-      readonly flushMillis: number;
-      readonly extraTags: Tags;
-    }
-  | {
-      readonly sink: 'dogstatsd';
-      readonly host: string;
-      readonly port: number;
-      readonly flushMillis: number;
-      readonly extraTags: Tags;
-      /** In the order in which they are tried. */
-      readonly mogrifiers: readonly Mogrifier[];
-    }
-  | {
-      readonly sink: 'prometheus';
-      readonly host: string;
-      readonly port: number;
-      readonly path: string;
-      readonly mapperYamlPath?: string;
-      readonly responseTimeAsMilliseconds: boolean;
-      readonly extraTags: Tags;
-    };
-
-export type Tags = Readonly<Record<string, string>>;
-
-/** What `pattern` finds in a name becomes tags; `$1`, `$2` in `name` and in the tags' values stand for its groups. */
-export interface Mogrifier {
-  /** Source text of a RegExp. */
-  readonly pattern: string;
-  readonly name: string;
-  readonly tags: Tags;
-}
 
 /** @returns undefined: no sink @throws EnvError */
 export function statsOf(env: Env): StatsConfig | undefined {
@@ -61,7 +24,7 @@ function prometheusOf(env: Env): StatsConfig {
     sink: 'prometheus',
     ...addressOf(env.PROMETHEUS_ADDR),
     path,
-    ...(mapperYamlPath === undefined ? {} : { mapperYamlPath }),
+    mapperYamlPath,
     responseTimeAsMilliseconds: env.PROMETHEUS_RESPONSE_TIME_AS_MILLISECONDS,
     extraTags: env.EXTRA_TAGS,
   };
@@ -75,28 +38,21 @@ function addressOf(text: string): { host: string; port: number } {
   throw new EnvError('PROMETHEUS_ADDR', `expected host:port or :port, got '${text}'`);
 }
 
-function mogrifiersOf({ USE_DOG_STATSD_MOGRIFIERS: names, mogrifiers }: Env): readonly Mogrifier[] {
-  return names.map((name) => mogrifierOf(`DOG_STATSD_MOGRIFIER_${name.toUpperCase()}`, mogrifiers));
+function mogrifiersOf({ USE_DOG_STATSD_MOGRIFIERS: names, mogrifiers }: Env): readonly MogrifierConfig[] {
+  return names.map((name) => mogrifierOf(name.toUpperCase(), mogrifiers));
 }
 
-function mogrifierOf(prefix: string, variables: Environment): Mogrifier {
+/** Its pattern is tried when the statistics start: it is one of Go's regular expressions. */
+function mogrifierOf(variable: string, variables: Environment): MogrifierConfig {
+  const prefix = `DOG_STATSD_MOGRIFIER_${variable}`;
   const tags = parseValue({ kind: 'map', does: '' }, variables[`${prefix}_TAGS`] ?? '');
   if (tags === undefined) throw new EnvError(`${prefix}_TAGS`, 'expected pairs such as name:value,name2:value2');
   return {
-    pattern: patternOf(`${prefix}_PATTERN`, variables),
+    variable,
+    pattern: required(`${prefix}_PATTERN`, variables),
     name: required(`${prefix}_NAME`, variables),
-    tags: tags as Tags,
+    tags: tags as MogrifierConfig['tags'],
   };
-}
-
-function patternOf(variable: string, variables: Environment): string {
-  // Go names a group `(?P<name>…)`, JavaScript `(?<name>…)`.
-  const pattern = required(variable, variables).replaceAll('(?P<', '(?<');
-  try {
-    return new RegExp(pattern).source;
-  } catch (error) {
-    throw new EnvError(variable, (error as Error).message);
-  }
 }
 
 function required(variable: string, variables: Environment): string {

@@ -42,7 +42,7 @@ class Service {
       hasher: hasherForTest,
       modes: { ...NO_MODES, ...modes },
       denied: this.cache,
-      observer: { decided: () => undefined, undecided: () => undefined },
+      observer: { decided: () => undefined, undecided: () => undefined, refused: () => undefined },
       store: {
         take: (hits) => {
           this.asked.push(hits);

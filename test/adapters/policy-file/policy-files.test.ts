@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { PolicyFileError } from '../../../src/adapters/policy-file/policy-file-error.ts';
 import { PolicyFiles } from '../../../src/adapters/policy-file/policy-files.ts';
-import { PolicyFileError } from '../../../src/adapters/policy-file/read-policy.ts';
 import { systemClock } from '../../../src/adapters/system-clock/system-clock.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
 import type { Log } from '../../../src/ports/log.ts';
