@@ -12,7 +12,7 @@ SCHEMATHESIS_VERSION := 4.32.5
 SCHEMATHESIS := .tools/schemathesis-$(SCHEMATHESIS_VERSION)/bin/st
 ENVOY := .tools/envoy-$(ENVOY_VERSION)/bin/envoy
 
-.PHONY: help run demo test check jest schemathesis build gen gen-check fmt lint typecheck bench bench-admin bench-keys clean tools
+.PHONY: help run demo test check jest schemathesis build gen gen-check fmt lint typecheck bench bench-admin bench-keys bench-policy clean tools
 
 help: ## Show this text
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -67,6 +67,9 @@ bench-admin: build ## Measure how many API keys a second POST /v1/keys creates (
 
 bench-keys: node_modules/.installed ## Measure a registry of a million API keys (2 to 4 minutes); ARGS=100000 for fewer
 	@node bench/keys.ts $(ARGS)
+
+bench-policy: node_modules/.installed ## Measure how long policy files of 10 to 100,000 rules take to load (1 minute)
+	@node bench/load-policy.ts $(ARGS)
 
 clean: ## Remove everything that was built or installed
 	@rm -rf dist node_modules .tools coverage

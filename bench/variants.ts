@@ -63,8 +63,9 @@ export async function startVariant(
 // More in flight would only fill the connection's buffer.
 const WRITES_AT_ONCE = 100;
 
-async function register({ client }: BenchRedis, records: readonly StoredKey[]): Promise<void> {
-  const registry = new RedisKeys({ redis: client, keyPrefix: '' });
+async function register(redis: BenchRedis, records: readonly StoredKey[]): Promise<void> {
+  const connection = await redis.connect();
+  const registry = new RedisKeys({ redis: connection, keyPrefix: '' });
   for (let from = 0; from < records.length; from += WRITES_AT_ONCE) {
     const some = records.slice(from, from + WRITES_AT_ONCE);
     await Promise.all(
@@ -74,6 +75,7 @@ async function register({ client }: BenchRedis, records: readonly StoredKey[]): 
       }),
     );
   }
+  connection.close();
 }
 
 let folder: string | undefined;

@@ -61,12 +61,15 @@ async function serve(): Promise<number> {
   const { nearLimitRatio } = config.deciding;
   const metricsText = () => telemetry.prometheus.text();
   const stats = config.stats && (await startStats({ config: config.stats, nearLimitRatio, log, metricsText }));
-  const server = await startServer({ config, log, telemetry, stats, version: version() });
+  const gaveUp = Promise.withResolvers<Error>();
+  const parts = { config, log, telemetry, stats, version: version(), onGiveUp: gaveUp.resolve };
+  const server = await startServer(parts);
   const { httpPort, grpcPort, debugPort } = server;
   log.info({ version: version(), httpPort, grpcPort, debugPort, store: config.store.type }, 'serving');
-  const signal = await stopped;
-  log.info({ signal }, 'stopping');
+  const reason = await Promise.race([stopped, gaveUp.promise]);
+  log.info({ reason: reason instanceof Error ? reason.message : reason }, 'stopping');
   await server.stop();
+  if (reason instanceof Error) throw reason;
   log.info({}, 'stopped');
   return 0;
 }

@@ -1,5 +1,5 @@
 /** What the process runs with: contradictions refused, frozen. */
-import type { RedisOptions } from '../adapters/redis/redis-options.ts';
+import type { RedisOptions } from '../adapters/redis/connect.ts';
 import type { StatsConfig } from '../observability/stats/config.ts';
 import type { GrpcConfig, TlsConfig } from '../surfaces/grpc/config.ts';
 import { type Env, EnvError } from './env.ts';

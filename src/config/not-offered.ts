@@ -5,6 +5,10 @@ const ONE_WRITE: NotOffered = {
   answer: 'ignored',
   why: 'commands of one turn of the event loop always leave in one write',
 };
+const ONE_CONNECTION: NotOffered = {
+  answer: 'ignored',
+  why: 'one connection to each Redis server carries all calls: more were measured not to help',
+};
 const NO_MEMCACHED: NotOffered = { answer: 'refused', why: 'memcached is not offered' };
 const NO_XDS: NotOffered = { answer: 'ignored', why: 'policies over xDS are not offered yet' };
 
@@ -24,6 +28,8 @@ export const NOT_OFFERED = {
   XDS_CLIENT_BACKOFF_RANDOM_FACTOR: NO_XDS,
   XDS_CLIENT_BACKOFF_JITTER: NO_XDS,
   XDS_CLIENT_MAX_MSG_SIZE_IN_BYTES: NO_XDS,
+  REDIS_POOL_SIZE: ONE_CONNECTION,
+  REDIS_PERSECOND_POOL_SIZE: ONE_CONNECTION,
   REDIS_PIPELINE_WINDOW: ONE_WRITE,
   REDIS_PIPELINE_LIMIT: ONE_WRITE,
   REDIS_CLUSTER_PIPELINE_PARALLELISM: ONE_WRITE,

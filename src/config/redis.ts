@@ -1,11 +1,6 @@
 /** Which Redis the REDIS_* and REDIS_PERSECOND_* variables name. Their values are never repeated: they may hold passwords. */
-import type {
-  RedisAuth,
-  RedisEndpoint,
-  RedisOptions,
-  RedisTls,
-  RedisTopology,
-} from '../adapters/redis/redis-options.ts';
+import type { RedisAuth, RedisEndpoint, RedisOptions, RedisTopology } from '../adapters/redis/connect.ts';
+import type { RedisTls } from '../adapters/redis/tls.ts';
 import { type Env, EnvError } from './env.ts';
 
 const PORT_DEFAULT = 6_379;
@@ -25,7 +20,6 @@ export function redisOf(env: Env, url: string): RedisOptions {
     auth: env.REDIS_AUTH,
     sentinelAuth: env.REDIS_SENTINEL_AUTH,
     hasTls: env.REDIS_TLS,
-    poolSize: env.REDIS_POOL_SIZE,
     dialTimeoutMillis: env.REDIS_TIMEOUT,
   });
 }
@@ -41,7 +35,6 @@ export function perSecondRedisOf(env: Env): RedisOptions | undefined {
     auth: env.REDIS_PERSECOND_AUTH,
     sentinelAuth: env.REDIS_PERSECOND_SENTINEL_AUTH,
     hasTls: env.REDIS_PERSECOND_TLS,
-    poolSize: env.REDIS_PERSECOND_POOL_SIZE,
     dialTimeoutMillis: env.REDIS_PERSECOND_TIMEOUT,
   });
 }
@@ -56,7 +49,6 @@ interface Pool {
   readonly auth: string | undefined;
   readonly sentinelAuth: string | undefined;
   readonly hasTls: boolean;
-  readonly poolSize: number;
   readonly dialTimeoutMillis: number;
 }
 
@@ -68,7 +60,6 @@ function optionsOf(env: Env, pool: Pool): RedisOptions {
     ...(auth ? { auth } : {}),
     ...(db === undefined ? {} : { db }),
     ...(pool.hasTls || isSecure ? { tls: tlsOf(env) } : {}),
-    poolSize: pool.poolSize,
     dialTimeoutMillis: pool.dialTimeoutMillis,
     startup: {
       initialMillis: env.REDIS_STARTUP_INITIAL_INTERVAL,
@@ -155,13 +146,15 @@ function placeOf(text: string): Place | undefined {
   const username = decoded(url?.username ?? '');
   const password = decoded(url?.password ?? '');
   if (!url?.hostname || !/^\d{0,5}$/.test(db) || username === undefined || password === undefined) return undefined;
-  const auth = { ...(username === '' ? {} : { username }), ...(password === '' ? {} : { password }) };
+  // A name alone is nothing that Redis could check.
+  if (username !== '' && password === '') return undefined;
+  const auth = { ...(username === '' ? {} : { username }), password };
   return {
     endpoint: {
       host: url.hostname.replace(/^\[|\]$/g, ''),
       port: url.port === '' ? PORT_DEFAULT : Number(url.port),
     },
-    ...(username === '' && password === '' ? {} : { auth }),
+    ...(password === '' ? {} : { auth }),
     ...(db === '' ? {} : { db: Number(db) }),
     isSecure: url.protocol === 'rediss:',
   };

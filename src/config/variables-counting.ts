@@ -41,13 +41,6 @@ export const REDIS = {
     does: '`password` or `user:password`, split at the first colon; goes before what `REDIS_URL` says',
   },
   REDIS_SENTINEL_AUTH: { kind: 'text', secret: true, does: 'the same for the Sentinels' },
-  REDIS_POOL_SIZE: {
-    kind: 'integer',
-    from: '1',
-    to: '1024',
-    default: '10',
-    does: 'connections to each Redis server at most; one carries all calls of a turn of the event loop at once',
-  },
   REDIS_TLS: { kind: 'bool', default: 'false', does: 'TLS to Redis' },
   REDIS_TLS_CLIENT_CERT: {
     kind: 'text',
@@ -120,7 +113,6 @@ export const REDIS_PER_SECOND = {
   },
   REDIS_PERSECOND_AUTH: { kind: 'text', secret: true, does: 'as `REDIS_AUTH`' },
   REDIS_PERSECOND_SENTINEL_AUTH: { kind: 'text', secret: true, does: 'as `REDIS_SENTINEL_AUTH`' },
-  REDIS_PERSECOND_POOL_SIZE: { kind: 'integer', from: '1', to: '1024', default: '10', does: 'as `REDIS_POOL_SIZE`' },
   REDIS_PERSECOND_TLS: { kind: 'bool', default: 'false', does: 'as `REDIS_TLS`' },
   REDIS_PERSECOND_TIMEOUT: {
     kind: 'duration',

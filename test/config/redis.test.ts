@@ -1,6 +1,6 @@
 /** Which Redis the REDIS_* variables name, and which texts name none. */
 import { describe, expect, test } from '@jest/globals';
-import type { RedisOptions } from '../../src/adapters/redis/redis-options.ts';
+import type { RedisOptions } from '../../src/adapters/redis/connect.ts';
 import { type RedisStoreConfig, toConfig } from '../../src/config/config.ts';
 import { EnvError, type Environment, readEnv } from '../../src/config/env.ts';
 
