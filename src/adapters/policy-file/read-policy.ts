@@ -57,20 +57,18 @@ export function parsePolicy(
   }
 }
 
-/** A file's text with what was read from it, to find the lines of mistakes in. */
+/** A file's text and its content. What finds the lines of mistakes is not kept: it is several times as large as both. */
 class SourceFile {
   readonly definition: PolicyDefinition;
   readonly #file: string;
   readonly #text: string;
-  readonly #yaml: YamlText;
 
   /** @throws PolicyFileError */
   constructor(file: string, text: string) {
     this.#file = file;
     this.#text = text;
     try {
-      this.#yaml = new YamlText(text);
-      this.definition = readContent(this.#yaml);
+      this.definition = readContent(new YamlText(text));
     } catch (error) {
       if (error instanceof ContentError) throw this.#faultAt('form', error.offset, error.path, error.message);
       if (!(error instanceof YamlError)) throw error;
@@ -79,7 +77,7 @@ class SourceFile {
   }
 
   fault(fault: PolicyFault, path: Path, message: string): PolicyFileError {
-    return this.#faultAt(fault, offsetOf(this.#yaml, path), path, message);
+    return this.#faultAt(fault, offsetOf(new YamlText(this.#text), path), path, message);
   }
 
   #faultAt(fault: PolicyFault, offset: number, path: Path, message: string): PolicyFileError {
