@@ -53,12 +53,11 @@ describe('the defaults', () => {
     });
   });
 
-  test('of a Redis are its own port, ten connections, no prefix and a jitter of five minutes', () => {
+  test('of a Redis are its own port, no prefix and a jitter of five minutes', () => {
     expect(configOf({ REDIS_URL: 'redis.example' }).store).toEqual({
       type: 'redis',
       redis: {
         topology: { type: 'single', endpoint: { host: 'redis.example', port: 6_379 } },
-        poolSize: 10,
         dialTimeoutMillis: 10_000,
         startup: { initialMillis: 1_000, maxMillis: 30_000, maxElapsedMillis: 0 },
       },
