@@ -68,6 +68,11 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
   const http = await buildHttpServer({ ...shared, policies, probeStore: () => store.probe(), version, admin });
   const debug = new DebugServer({
     metrics: (request, response) => telemetry.prometheus.getMetricsRequestHandler(request, response),
+    policies: files,
+    version: parts.version,
+    clock: systemClock,
+    counters: undefined,
+    profiling: config.debug.profiling,
   });
   const doors = [grpc, httpDoor(http)];
   const stop = async (delayMillis: number): Promise<void> => {

@@ -16,7 +16,7 @@ export interface Address {
 export interface Config {
   readonly http: Address;
   readonly grpc: GrpcConfig;
-  readonly debug: Address;
+  readonly debug: DebugConfig;
   readonly log: { readonly level: LogLevel; readonly format: 'text' | 'json' };
   readonly policies: PoliciesConfig;
   readonly store: { readonly type: 'memory'; readonly subjectsMax: number } | RedisStoreConfig;
@@ -33,6 +33,11 @@ export interface Config {
   readonly drainDelayMillis: number;
   /** How long calls in flight may take to end. */
   readonly drainTimeoutMillis: number;
+}
+
+export interface DebugConfig extends Address {
+  /** Only if no other machine can reach the port. */
+  readonly profiling: boolean;
 }
 
 export interface RedisStoreConfig {
@@ -75,7 +80,7 @@ export function toConfig(env: Env): Config {
   return Object.freeze({
     http: { host: env.HOST, port: env.PORT },
     grpc: grpcOf(env),
-    debug: { host: env.DEBUG_HOST, port: env.DEBUG_PORT },
+    debug: debugOf(env),
     log: { level: level === 'warning' || level === 'panic' ? LEVELS[level] : level, format: env.LOG_FORMAT },
     policies: policiesOf(env),
     store: storeOf(env),
@@ -87,6 +92,13 @@ export function toConfig(env: Env): Config {
     drainDelayMillis: env.DRAIN_DELAY,
     drainTimeoutMillis: env.DRAIN_TIMEOUT,
   });
+}
+
+function debugOf({ DEBUG_HOST: host, DEBUG_PORT: port, DEBUG_PROFILING: profiling }: Env): DebugConfig {
+  // A heap snapshot holds every secret of the process.
+  if (profiling && !/^(127\.\d+\.\d+\.\d+|::1|localhost)$/.test(host))
+    throw new EnvError('DEBUG_PROFILING', `contradicts DEBUG_HOST: ${host} is not this machine alone`);
+  return { host, port, profiling };
 }
 
 function grpcOf(env: Env): GrpcConfig {

@@ -83,6 +83,11 @@ export const LISTENING = {
   },
   DEBUG_HOST: { kind: 'text', default: '127.0.0.1', does: 'address of the debug port; keep it off public networks' },
   DEBUG_PORT: { kind: 'port', default: '6070', does: '`/metrics`, `/rlconfig`, `/stats`' },
+  DEBUG_PROFILING: {
+    kind: 'bool',
+    default: 'false',
+    does: '`/debug/pprof/profile` and `/debug/pprof/heap` on the debug port; only with `DEBUG_HOST` on this machine alone',
+  },
 } as const satisfies Variables;
 
 export const LOGGING = {

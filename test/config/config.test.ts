@@ -26,7 +26,7 @@ describe('the defaults', () => {
         maxConnectionAgeMillis: 86_400_000,
         maxConnectionAgeGraceMillis: 3_600_000,
       },
-      debug: { host: '127.0.0.1', port: 6070 },
+      debug: { host: '127.0.0.1', port: 6070, profiling: false },
       log: { level: 'warn', format: 'text' },
       policies: {
         source: { type: 'path', path: 'p.yaml' },
@@ -53,12 +53,11 @@ describe('the defaults', () => {
     });
   });
 
-  test('of a Redis are its own port, ten connections, no prefix and a jitter of five minutes', () => {
+  test('of a Redis are its own port, no prefix and a jitter of five minutes', () => {
     expect(configOf({ REDIS_URL: 'redis.example' }).store).toEqual({
       type: 'redis',
       redis: {
         topology: { type: 'single', endpoint: { host: 'redis.example', port: 6_379 } },
-        poolSize: 10,
         dialTimeoutMillis: 10_000,
         startup: { initialMillis: 1_000, maxMillis: 30_000, maxElapsedMillis: 0 },
       },
@@ -108,6 +107,8 @@ describe('a variable takes effect:', () => {
       { grpc: { maxConnectionAgeMillis: 1_728_000_000, maxConnectionAgeGraceMillis: 1_728_000_000 } },
     ],
     [{ DEBUG_HOST: '0.0.0.0', DEBUG_PORT: '2' }, { debug: { host: '0.0.0.0', port: 2 } }],
+    [{ DEBUG_PROFILING: 'true' }, { debug: { host: '127.0.0.1', profiling: true } }],
+    [{ DEBUG_PROFILING: 'true', DEBUG_HOST: '::1' }, { debug: { host: '::1', profiling: true } }],
     [{ LOG_LEVEL: 'Debug' }, { log: { level: 'debug', format: 'text' } }],
     [{ LOG_LEVEL: 'warning' }, { log: { level: 'warn' } }],
     [{ LOG_LEVEL: 'panic', LOG_FORMAT: 'json' }, { log: { level: 'fatal', format: 'json' } }],
@@ -164,6 +165,10 @@ describe('a contradiction is refused:', () => {
     [
       { POLICY_PATH: '', RUNTIME_ROOT: '/srv' },
       'RUNTIME_SUBDIRECTORY: is required with RUNTIME_WATCH_ROOT=true, which is the default',
+    ],
+    [
+      { DEBUG_PROFILING: '1', DEBUG_HOST: '0.0.0.0' },
+      'DEBUG_PROFILING: contradicts DEBUG_HOST: 0.0.0.0 is not this machine alone',
     ],
     [{ GRPC_SERVER_USE_TLS: '1' }, 'GRPC_SERVER_TLS_CERT: is required with GRPC_SERVER_USE_TLS'],
     [

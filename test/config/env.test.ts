@@ -107,7 +107,6 @@ describe('a malformed variable is refused by its name:', () => {
     ['MEMORY_SUBJECTS_MAX', '4294967296', 'expected an integer from 1 to 4294967295'],
     ['MEMORY_SUBJECTS_MAX', '0', 'expected an integer from 1 to 4294967295'],
     ['MEMORY_SUBJECTS_MAX', '1_000', 'expected an integer from 1 to 4294967295'],
-    ['REDIS_POOL_SIZE', '0', 'expected an integer from 1 to 1024'],
     ['EXPIRATION_JITTER_MAX_SECONDS', '5s', 'expected an integer from -4294967295 to 4294967295'],
     ['LOCAL_CACHE_SIZE_IN_BYTES', '-1', 'expected an integer from 0 to 1099511627776'],
     ['GRPC_MAX_CONNECTION_AGE', '10', DURATION],

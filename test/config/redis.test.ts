@@ -120,23 +120,20 @@ describe('several servers are named', () => {
 test('a second Redis has its own variables, and shares certificates and the start with the first', () => {
   const { redis, perSecond } = storeOf({
     REDIS_URL: 'r',
-    REDIS_POOL_SIZE: '3',
     REDIS_TLS_CACERT: 'a',
     REDIS_STARTUP_MAX_INTERVAL: '5s',
     REDIS_PERSECOND: 'true',
     REDIS_PERSECOND_URL: 's:1',
     REDIS_PERSECOND_AUTH: 'p',
-    REDIS_PERSECOND_POOL_SIZE: '4',
     REDIS_PERSECOND_TLS: 'true',
     REDIS_PERSECOND_TIMEOUT: '2s',
   });
-  expect(redis).toMatchObject({ poolSize: 3, dialTimeoutMillis: 10_000 });
+  expect(redis).toMatchObject({ dialTimeoutMillis: 10_000 });
   expect(redis.tls).toBeUndefined();
   expect(perSecond).toEqual({
     topology: { type: 'single', endpoint: { host: 's', port: 1 } },
     auth: { password: 'p' },
     tls: { caPath: 'a', skipHostnameVerification: false },
-    poolSize: 4,
     dialTimeoutMillis: 2_000,
     startup: { initialMillis: 1_000, maxMillis: 5_000, maxElapsedMillis: 0 },
   });

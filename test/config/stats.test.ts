@@ -66,7 +66,7 @@ describe('a sink is named', () => {
   });
 });
 
-test('mogrifiers are read by the names that the list gives, in its order, with the groups of Go', () => {
+test('mogrifiers are read by the names that the list gives, in its order, as they are written', () => {
   const stats = sink({
     USE_DOG_STATSD: 'true',
     USE_DOG_STATSD_MOGRIFIERS: 'pool,HITS',
@@ -81,7 +81,7 @@ test('mogrifiers are read by the names that the list gives, in its order, with t
     mogrifiers: [
       { pattern: '^pool$', name: 'p', tags: {} },
       {
-        pattern: '^ratelimit\\.(?<domain>[^.]+)\\.hits$',
+        pattern: '^ratelimit\\.(?P<domain>[^.]+)\\.hits$',
         name: 'ratelimit.hits',
         tags: { domain: '$1', kind: 'hits' },
       },
@@ -110,8 +110,8 @@ describe('a mistake is refused by the name of its variable:', () => {
       'DOG_STATSD_MOGRIFIER_A_PATTERN: is required, since USE_DOG_STATSD_MOGRIFIERS names it',
     ],
     [
-      { USE_DOG_STATSD: '1', USE_DOG_STATSD_MOGRIFIERS: 'A', DOG_STATSD_MOGRIFIER_A_PATTERN: '(' },
-      'DOG_STATSD_MOGRIFIER_A_PATTERN: Invalid regular expression',
+      { USE_DOG_STATSD: '1', USE_DOG_STATSD_MOGRIFIERS: 'A', DOG_STATSD_MOGRIFIER_A_PATTERN: 'x' },
+      'DOG_STATSD_MOGRIFIER_A_NAME: is required, since USE_DOG_STATSD_MOGRIFIERS names it',
     ],
     [
       { USE_DOG_STATSD: '1', USE_DOG_STATSD_MOGRIFIERS: 'A', DOG_STATSD_MOGRIFIER_A_TAGS: 'x' },
