@@ -14,10 +14,16 @@ const STATS_MILLIS_MAX = 3_000;
 const LOG_SHOWN_CHARACTERS = 1_500;
 const WARM_UP: Call = { domain: 'warm-up', descriptors: [{ entries: [['warm', 'up']] }] };
 
+interface Shared {
+  readonly key: string;
+  readonly service: ServiceUnderTest;
+  readonly statsd: StatsdServer | undefined;
+}
+
 export class CaseRunner {
   readonly #redis: TestRedis;
   /** Kept for the next case if it needs the same environment: starting a process costs far more than a new folder. */
-  #shared: { readonly key: string; readonly service: ServiceUnderTest } | undefined;
+  #shared: Shared | undefined;
 
   private constructor(redis: TestRedis) {
     this.#redis = redis;
@@ -31,10 +37,9 @@ export class CaseRunner {
   async run(claim: ConformanceCase): Promise<void> {
     if ((await this.#redis.client.ping().catch(() => '')) !== 'PONG') await this.#redis.start();
     await this.#redis.client.flushall();
-    if (isSelfContained(claim)) return this.#runShared(claim);
+    if (environmentOf(claim) !== '') return this.#runShared(claim);
     const statsd = claim.stats ? await StatsdServer.start() : undefined;
-    const env = { ...claim.env, ...statsd?.environment, REDIS_URL: `127.0.0.1:${this.#redis.port}` };
-    const service = await ServiceUnderTest.start(env, claim.files);
+    const service = await ServiceUnderTest.start(this.#env(claim, statsd), claim.files);
     try {
       await this.#check(claim, service);
       if (claim.config_error) expectConfigError(service.log, claim.config_error);
@@ -46,20 +51,44 @@ export class CaseRunner {
   }
 
   async stop(): Promise<void> {
-    await this.#shared?.service.stop();
+    await this.#endShared();
     await this.#redis.stop();
   }
 
   async #runShared(claim: ConformanceCase): Promise<void> {
-    const env = { ...claim.env, REDIS_URL: `127.0.0.1:${this.#redis.port}` };
-    const key = JSON.stringify(env);
-    if (this.#shared?.key !== key || !this.#shared.service.isRunning) {
-      await this.#shared?.service.stop();
-      this.#shared = undefined;
-      this.#shared = { key, service: await ServiceUnderTest.startReplaceable(env) };
+    const { service, statsd } = await this.#sharedFor(claim);
+    try {
+      // Whatever earlier cases counted has been sent: each of them waited for it.
+      statsd?.forget();
+      await service.replaceAll(claim.files);
+      await this.#check(claim, service);
+      if (statsd && claim.stats) await expectStats(statsd, claim.stats);
+    } catch (error) {
+      // Nothing is known of a process in which something went wrong.
+      await this.#endShared();
+      throw error;
     }
-    await this.#shared.service.replaceAll(claim.files);
-    await this.#check(claim, this.#shared.service);
+  }
+
+  async #sharedFor(claim: ConformanceCase): Promise<Shared> {
+    const key = environmentOf(claim);
+    if (this.#shared?.key === key) return this.#shared;
+    await this.#endShared();
+    const statsd = claim.stats ? await StatsdServer.start() : undefined;
+    const service = await ServiceUnderTest.startReplaceable(this.#env(claim, statsd));
+    this.#shared = { key, service, statsd };
+    return this.#shared;
+  }
+
+  async #endShared(): Promise<void> {
+    const shared = this.#shared;
+    this.#shared = undefined;
+    await shared?.service.stop();
+    shared?.statsd?.stop();
+  }
+
+  #env(claim: ConformanceCase, statsd: StatsdServer | undefined): Record<string, string> {
+    return { ...claim.env, ...statsd?.environment, REDIS_URL: `127.0.0.1:${this.#redis.port}` };
   }
 
   async #check(claim: ConformanceCase, service: ServiceUnderTest): Promise<void> {
@@ -70,10 +99,15 @@ export class CaseRunner {
   }
 }
 
-/** Whether nothing that it checks or leaves behind goes beyond its answers, its files and its counters. */
-function isSelfContained({ env, steps, stats, config_error }: ConformanceCase): boolean {
+/** Cases of equal text may share a process one after the other; cases of which each needs its own have an empty one. */
+export function environmentOf(claim: ConformanceCase): string {
+  return isSelfContained(claim) ? JSON.stringify([claim.env ?? {}, claim.stats !== undefined]) : '';
+}
+
+/** Whether nothing that it checks or leaves behind goes beyond its answers, its files, its hits and its statistics. */
+function isSelfContained({ env, steps, config_error }: ConformanceCase): boolean {
   // What a process remembers of a caller outlives the emptying of the store.
-  if (stats || config_error || env?.LOCAL_CACHE_SIZE_IN_BYTES) return false;
+  if (config_error || env?.LOCAL_CACHE_SIZE_IN_BYTES) return false;
   return !steps.some((step) => {
     // What is loaded besides the case's files shows at the debug port alone.
     const looksInside = 'http' in step && step.http.port === 'debug';

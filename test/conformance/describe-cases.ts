@@ -1,7 +1,7 @@
 /** Makes one jest test of each conformance case, named after it. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { loadCases } from './case-format.ts';
-import { CaseRunner } from './case-runner.ts';
+import { CaseRunner, environmentOf } from './case-runner.ts';
 
 // The longest wait for a good moment is 15 s, the longest that a case may take to recover as long.
 const CASE_MILLIS_MAX = 60_000;
@@ -20,5 +20,7 @@ export function describeCases(isWanted: (file: string) => boolean): void {
     const names = cases.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
   });
-  for (const claim of cases) test(claim.name, () => runner.run(claim), CASE_MILLIS_MAX);
+  // Side by side, cases of one environment need one process.
+  const sorted = cases.toSorted((a, b) => environmentOf(a).localeCompare(environmentOf(b)));
+  for (const claim of sorted) test(claim.name, () => runner.run(claim), CASE_MILLIS_MAX);
 }

@@ -165,6 +165,8 @@ describe('nobody harms others by one call', () => {
 
 describe('a store that is gone or frozen', () => {
   const CALLS = 20;
+  // Waiting for a frozen store each time would take twice as long as is allowed.
+  const WAVES = 20;
   const MILLIS_MAX = 1_000;
 
   test.each(['gone', 'frozen'])(
@@ -174,15 +176,14 @@ describe('a store that is gone or frozen', () => {
       expect(await ask(service, described('v'))).toEqual(left(2));
       if (how === 'gone') await redis.kill();
       else redis.freeze();
-      const millis: number[] = [];
-      for (let call = 0; call < CALLS; call += 1) {
-        const began = performance.now();
-        expect(await ask(service, described('v'))).toEqual(UNAVAILABLE);
-        millis.push(performance.now() - began);
-      }
-      expect(Math.max(...millis)).toBeLessThan(MILLIS_MAX);
-      // The breaker is open: nothing waits for the store any more.
-      expect(millis.sort((a, b) => a - b)[CALLS / 2]).toBeLessThan(MILLIS_MAX / 10);
+      const askMany = () => Promise.all(Array.from({ length: CALLS }, () => ask(service, described('v'))));
+      const began = performance.now();
+      expect(await askMany()).toEqual(Array(CALLS).fill(UNAVAILABLE));
+      const first = performance.now();
+      expect(first - began).toBeLessThan(MILLIS_MAX);
+      // The breaker has opened: nothing waits for the store any more.
+      for (let wave = 0; wave < WAVES; wave += 1) expect(await askMany()).toEqual(Array(CALLS).fill(UNAVAILABLE));
+      expect(performance.now() - first).toBeLessThan(MILLIS_MAX);
       expect(await ask(service, { entries: [['unmatched', 'v']] })).toMatchObject({ overall_code: 'OK' });
       if (how === 'gone') await redis.start();
       else redis.thaw();

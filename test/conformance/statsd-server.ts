@@ -47,6 +47,11 @@ export class StatsdServer {
     return Object.fromEntries(this.#counters);
   }
 
+  /** Begins anew with sums of 0. */
+  forget(): void {
+    this.#counters.clear();
+  }
+
   stop(): void {
     for (const socket of this.#sockets) socket.destroy();
     this.#server.close();
