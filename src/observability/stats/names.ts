@@ -1,22 +1,32 @@
 /** What statistics are called: envoyproxy/ratelimit's names, part by part, with nothing in them that a sink would misread. */
 
-/** One statistic. The object is its identity: sinks keep what they make of it beside it. */
+/** One statistic. The object is its identity. */
 export interface StatName {
   /** The parts joined by `.`. */
   readonly full: string;
   /** A domain is one part, dots and all; of the rest of a limit's name every dot begins another part. */
   readonly parts: readonly string[];
   readonly of: 'limit' | 'domain' | 'method' | 'service';
+  /** What the sink has made of this name; its alone. Here and not in a map of the sink's: names come and go by the million. */
+  kept: unknown;
 }
+
+/** `ratelimit.service.rate_limit.<domain>.<key>`, part by part. */
+export type LimitParts = readonly string[];
 
 /** A longer name is cut: it must fit into a datagram, and callers choose it where detailed_metric does. */
 const TEXT_CHARS_MAX = 1_000;
 
 const LIMITS = ['ratelimit', 'service', 'rate_limit'] as const;
 
-/** Of a domain, and of a limit in it: `ratelimit.service.rate_limit.<domain>.<key>.<stat>`. */
-export function limitName(domain: string, key: string, stat: string): StatName {
-  return nameOf('limit', [...LIMITS, sanitised(domain), ...sanitised(key).split('.'), stat]);
+/** @param key of a limit in this domain: names of nodes, joined by `.` */
+export function limitParts(domain: string, key: string): LimitParts {
+  return [...LIMITS, sanitised(domain), ...sanitised(key).split('.')];
+}
+
+/** `ratelimit.service.rate_limit.<domain>.<key>.<stat>` */
+export function limitName(limit: LimitParts, stat: string): StatName {
+  return nameOf('limit', [...limit, stat]);
 }
 
 /** `ratelimit.service.rate_limit.<domain>.<stat>` */
@@ -47,5 +57,5 @@ export function sanitised(text: string): string {
 }
 
 function nameOf(of: StatName['of'], parts: readonly string[]): StatName {
-  return { full: parts.join('.'), parts, of };
+  return { full: parts.join('.'), parts, of, kept: undefined };
 }

@@ -1,6 +1,6 @@
 /** Statistics as series of Prometheus: added up for as long as one of their names is in use. */
 import { DURATION_BUCKETS } from '../metrics.ts';
-import { domainName, limitName, type StatName } from './names.ts';
+import { domainName, limitName, limitParts, type StatName } from './names.ts';
 import { type Mapping, type MetricType, ownSeries, type SeriesName } from './prometheus-mapping.ts';
 import { Histogram, labelsText, Scalar, type Series } from './series.ts';
 import type { StatsSink } from './sink.ts';
@@ -33,11 +33,12 @@ interface Placed {
   readonly series: Series;
 }
 
+/** What is kept of a name; null: it is not shown. */
+type Kept = Placed | null | undefined;
+
 export class PrometheusSink implements StatsSink {
   readonly #options: PrometheusSinkOptions;
   readonly #families = new Map<string, Family>();
-  /** Null: not shown. */
-  readonly #known = new WeakMap<StatName, Placed | null>();
   /** Names for what is counted as OTHER, by statistic; never forgotten. */
   readonly #others = new Map<string, StatName>();
 
@@ -61,8 +62,8 @@ export class PrometheusSink implements StatsSink {
 
   /** A series goes with the last name that comes to it. */
   forget(name: StatName): void {
-    const placed = this.#known.get(name);
-    this.#known.delete(name);
+    const placed = name.kept as Kept;
+    name.kept = undefined;
     if (!placed) return;
     const { family, series } = placed;
     series.names -= 1;
@@ -83,12 +84,10 @@ export class PrometheusSink implements StatsSink {
   }
 
   #seriesOf(name: StatName, type: MetricType): Series | undefined {
-    let placed = this.#known.get(name);
-    if (placed === undefined) {
-      placed = this.#place(ownSeries(name) ?? this.#options.mapping(name, type), type) ?? null;
-      this.#known.set(name, placed);
+    if (name.kept === undefined) {
+      name.kept = this.#place(ownSeries(name) ?? this.#options.mapping(name, type), type) ?? null;
     }
-    return placed?.series;
+    return (name.kept as Kept)?.series;
   }
 
   #place(seriesName: SeriesName | undefined, type: MetricType): Placed | undefined {
@@ -116,7 +115,7 @@ export class PrometheusSink implements StatsSink {
     const stat = parts.at(-1) as string;
     let other = this.#others.get(stat);
     if (other === undefined) {
-      other = of === 'domain' ? domainName(OTHER, stat) : limitName(OTHER, OTHER, stat);
+      other = of === 'domain' ? domainName(OTHER, stat) : limitName(limitParts(OTHER, OTHER), stat);
       this.#others.set(stat, other);
     }
     return other;

@@ -1,7 +1,7 @@
 /** What is counted, under the names of envoyproxy/ratelimit. Where it goes is the sink's matter. */
 import type { Counted } from '../../core/decision.ts';
 import { type Tally, tallyOf } from '../../core/tally.ts';
-import { domainName, limitName, methodName, type StatName, serviceName } from './names.ts';
+import { domainName, type LimitParts, limitName, limitParts, methodName, type StatName, serviceName } from './names.ts';
 import { RecentMap } from './recent-map.ts';
 import type { StatsSink } from './sink.ts';
 
@@ -191,6 +191,8 @@ const LIMIT_STATS = [
   ['shadowMode', 'shadow_mode'],
 ] as const satisfies readonly (readonly [keyof Tally, string])[];
 
+type LimitStat = (typeof LIMIT_STATS)[number];
+
 /** The statistics of one limit. They have names only once they are not 0: most limits are never exceeded. */
 class LimitCounts implements Tally {
   totalHits = 0;
@@ -201,7 +203,9 @@ class LimitCounts implements Tally {
   shadowMode = 0;
   readonly #domain: string;
   readonly #statsKey: string;
-  readonly #names = new Map<keyof Tally, StatName>();
+  /** In the order of LIMIT_STATS. */
+  #names: (StatName | undefined)[] | undefined;
+  #parts: LimitParts | undefined;
 
   constructor(domain: string, statsKey: string) {
     this.#domain = domain;
@@ -218,23 +222,26 @@ class LimitCounts implements Tally {
   }
 
   flush(sink: StatsSink): void {
-    for (const [field, stat] of LIMIT_STATS) {
+    for (let index = 0; index < LIMIT_STATS.length; index++) {
+      const [field] = LIMIT_STATS[index] as LimitStat;
       const by = this[field];
       if (by === 0) continue;
       this[field] = 0;
-      sink.counter(this.#nameOf(field, stat), by);
+      sink.counter(this.#nameAt(index), by);
     }
   }
 
   forget(sink: StatsSink): void {
-    for (const name of this.#names.values()) sink.forget(name);
+    for (const name of this.#names ?? []) if (name !== undefined) sink.forget(name);
   }
 
-  #nameOf(field: keyof Tally, stat: string): StatName {
-    let name = this.#names.get(field);
+  #nameAt(index: number): StatName {
+    this.#names ??= LIMIT_STATS.map(() => undefined);
+    let name = this.#names[index];
     if (name === undefined) {
-      name = limitName(this.#domain, keyIn(this.#domain, this.#statsKey), stat);
-      this.#names.set(field, name);
+      this.#parts ??= limitParts(this.#domain, keyIn(this.#domain, this.#statsKey));
+      name = limitName(this.#parts, (LIMIT_STATS[index] as LimitStat)[1]);
+      this.#names[index] = name;
     }
     return name;
   }
