@@ -1,6 +1,6 @@
 /** Statistics as series of Prometheus: added up for as long as one of their names is in use. */
 import { DURATION_BUCKETS } from '../metrics.ts';
-import { domainName, limitName, limitParts, type StatName } from './names.ts';
+import { domainName, limitName, limitStat, type StatName } from './names.ts';
 import { type Mapping, type MetricType, ownSeries, type SeriesName } from './prometheus-mapping.ts';
 import { Histogram, labelsText, Scalar, type Series } from './series.ts';
 import type { StatsSink } from './sink.ts';
@@ -115,7 +115,7 @@ export class PrometheusSink implements StatsSink {
     const stat = parts.at(-1) as string;
     let other = this.#others.get(stat);
     if (other === undefined) {
-      other = of === 'domain' ? domainName(OTHER, stat) : limitName(limitParts(OTHER, OTHER), stat);
+      other = of === 'domain' ? domainName(OTHER, stat) : limitStat(limitName(OTHER, OTHER), stat);
       this.#others.set(stat, other);
     }
     return other;

@@ -1,7 +1,7 @@
 /** What is counted, under the names of envoyproxy/ratelimit. Where it goes is the sink's matter. */
 import type { Counted } from '../../core/decision.ts';
 import { type Tally, tallyOf } from '../../core/tally.ts';
-import { domainName, type LimitParts, limitName, limitParts, methodName, type StatName, serviceName } from './names.ts';
+import { domainName, type LimitName, limitName, limitStat, methodName, type StatName, serviceName } from './names.ts';
 import { RecentMap } from './recent-map.ts';
 import type { StatsSink } from './sink.ts';
 
@@ -205,7 +205,7 @@ class LimitCounts implements Tally {
   readonly #statsKey: string;
   /** In the order of LIMIT_STATS. */
   #names: (StatName | undefined)[] | undefined;
-  #parts: LimitParts | undefined;
+  #name: LimitName | undefined;
 
   constructor(domain: string, statsKey: string) {
     this.#domain = domain;
@@ -239,8 +239,8 @@ class LimitCounts implements Tally {
     this.#names ??= LIMIT_STATS.map(() => undefined);
     let name = this.#names[index];
     if (name === undefined) {
-      this.#parts ??= limitParts(this.#domain, keyIn(this.#domain, this.#statsKey));
-      name = limitName(this.#parts, (LIMIT_STATS[index] as LimitStat)[1]);
+      this.#name ??= limitName(this.#domain, keyIn(this.#domain, this.#statsKey));
+      name = limitStat(this.#name, (LIMIT_STATS[index] as LimitStat)[1]);
       this.#names[index] = name;
     }
     return name;

@@ -122,18 +122,15 @@ describe('over TCP', () => {
 });
 
 describe('over UDP', () => {
-  test('a collector that is away is no error, and gets what is sent once it is there', async () => {
+  test('a collector that is away is no error, and gets what is sent from then on', async () => {
     const port = await freePort();
     const { stats } = await started(port, 'udp');
     count(stats, 3);
     stats.flush();
-    const away = await new UdpCollector().listen();
-    await away.close();
-    const collector = await opened(new UdpCollector().listen());
-    const { stats: other } = await started(collector.port, 'udp');
-    count(other, 4);
-    other.flush();
-    await until('the counts arrived', () => collector.sum(HITS) === 4);
+    const collector = await opened(new UdpCollector().listen(port));
+    count(stats, 4);
+    stats.flush();
+    await until('the counts arrived', () => collector.sum(HITS) >= 4);
   });
 
   test('a name is looked up', async () => {
