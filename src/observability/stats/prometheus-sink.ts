@@ -11,6 +11,9 @@ const OTHER = 'other';
 // Up to the longest that dashboards of the reference ask for.
 const SECONDS = [...DURATION_BUCKETS, 2.5, 5, 10];
 
+/** What is written in one turn: a fraction of a millisecond. */
+const SERIES_AT_ONCE = 500;
+
 export interface PrometheusSinkOptions {
   readonly mapping: Mapping;
   /** Labels of every series; what the mapping says goes before them. */
@@ -73,14 +76,24 @@ export class PrometheusSink implements StatsSink {
     if (series.untold > 0) this.counter(this.#otherFor(name), series.untold);
   }
 
-  /** All series in Prometheus's text format; they count as told. */
-  text(): string {
-    let text = '';
-    for (const { metric, type, help, series } of this.#families.values()) {
-      text += `# HELP ${metric} ${help}\n# TYPE ${metric} ${type === 'timer' ? 'histogram' : type}\n`;
-      for (const each of series.values()) text += each.lines(metric);
+  /**
+   * The page in Prometheus's text format, piece by piece, so that decisions need not wait for all of it. It shows the
+   * series that there are at its beginning and at their turn; they count as told.
+   */
+  *pieces(): Generator<string> {
+    const page = [...this.#families.values()].map((family) => ({ family, all: [...family.series.values()] }));
+    for (const { family, all } of page) {
+      const { metric, type, help } = family;
+      let text = `# HELP ${metric} ${help}\n# TYPE ${metric} ${type === 'timer' ? 'histogram' : type}\n`;
+      for (const [index, series] of all.entries()) {
+        if (series.names > 0) text += series.lines(metric);
+        if (index % SERIES_AT_ONCE === SERIES_AT_ONCE - 1) {
+          yield text;
+          text = '';
+        }
+      }
+      yield text;
     }
-    return text;
   }
 
   #seriesOf(name: StatName, type: MetricType): Series | undefined {

@@ -10,6 +10,9 @@ export const NAMES_MAX = 10_000;
 /** Of all their names together: 10,000 of ordinary length are a tenth of it. */
 export const NAME_CHARS_MAX = 5_000_000;
 
+/** What is flushed in one turn: half a millisecond. */
+const NAMES_AT_ONCE = 500;
+
 export interface RegistryOptions {
   readonly sink: StatsSink;
   /** NEAR_LIMIT_RATIO */
@@ -136,11 +139,24 @@ export class StatsRegistry {
 
   /** Gives the sink what was counted since the last time, and every gauge. */
   flush(): void {
+    for (const _ of this.flushing());
+  }
+
+  /** The same, piece by piece, so that decisions need not wait for ten thousand names. What comes meanwhile may be in it. */
+  *flushing(): Generator<void> {
     const { sink } = this.#options;
     for (const counter of this.#counters) counter.flush(sink);
-    for (const counter of this.#unknownDomains.values()) counter.flush(sink);
-    for (const counts of this.#limits.values()) counts.flush(sink);
     for (const gauge of this.#gauges) gauge();
+    for (const names of [this.#unknownDomains, this.#limits]) {
+      // No more than there are now: callers that go on making names must not keep this from its end.
+      let left = names.size;
+      for (const counts of names.values()) {
+        counts.flush(sink);
+        left -= 1;
+        if (left === 0) break;
+        if (left % NAMES_AT_ONCE === 0) yield;
+      }
+    }
   }
 
   #gauge(name: string, read: () => number): void {

@@ -31,8 +31,9 @@ function totals() {
 describe('a million distinct values', () => {
   test('have their statistics sent to the last one, while 10,000 are kept, and the drops are counted', () => {
     const { sums, send } = totals();
-    const { registry, observer } = registryWith(send);
-    for (let index = 0; index < 1_000_000; index++) observer.decided(callOf('d'), decisionOf([`d.user_${index}`]));
+    const { registry } = registryWith(send);
+    const hit = { hits: 1, used: 1, max: 10, over: false, cached: false, shadow: false };
+    for (let index = 0; index < 1_000_000; index++) registry.counted('d', { ...hit, statsKey: `d.user_${index}` });
     registry.flush();
     expect(sums).toEqual({ total_hits: 1_000_000, within_limit: 1_000_000, limits_dropped: 1_000_000 - NAMES_MAX });
   }, 60_000);

@@ -97,19 +97,22 @@ describe('over TCP', () => {
   test('lines that are lost are told in the log once, and counted in a statistic once it can be sent', async () => {
     const port = await freePort();
     const { stats, log } = await started(port, 'tcp');
-    for (let index = 0; index < 200_000; index++) stats.observer.decided(callOf('d'), decisionOf([`d.k_${index}`]));
+    // 20 MB, since a name may have nearly 1,000 characters.
+    const long = 'x'.repeat(900);
+    for (let index = 0; index < 10_000; index++)
+      stats.observer.decided(callOf('d'), decisionOf([`d.k_${long}${index}`]));
     stats.flush();
     stats.flush();
     expect(log.filter((line) => line.includes('statistics'))).toHaveLength(1);
     const collector = await opened(new TcpCollector().listen(port));
     await until('the collector gets lines', () => collector.lines.length > 0);
     stats.flush();
-    await until('the statistic arrived', () => collector.sum('headroom.stats.lines_dropped') > 100_000);
+    await until('the statistic arrived', () => collector.sum('headroom.stats.lines_dropped') > 5_000);
     // What arrived and what was dropped is all there was: two lines for every limit, and the registry's own few.
     const told = collector.lines.filter((line) => line.includes('.d.k_')).length;
     const all = told + collector.sum('headroom.stats.lines_dropped');
-    expect(all).toBeGreaterThanOrEqual(400_000);
-    expect(all).toBeLessThan(400_010);
+    expect(all).toBeGreaterThanOrEqual(20_000);
+    expect(all).toBeLessThan(20_010);
   });
 
   test.each(['total_hits', 'within_limit'])('what is held at the end is sent: %s', async (stat) => {

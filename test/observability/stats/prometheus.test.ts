@@ -199,6 +199,22 @@ describe('values that callers choose', () => {
     expect(sampleValue(text, 'headroom_stats_limits_dropped_total')).toBe(10_001);
   });
 
+  test('that come while a page is written make no series twice', async () => {
+    const stats = await started();
+    for (let index = 0; index < 10_000; index++) count(stats, `d.k_${index}`);
+    let made = 0;
+    const busy = setInterval(() => {
+      for (let name = 0; name < 50; name++) {
+        made += 1;
+        count(stats, `d.k_${made}`, `d.new_${made}`);
+      }
+    }, 0);
+    // The strict reader throws where one comes twice.
+    for (let scrape = 0; scrape < 3; scrape++) expect(samplesOf(await page(stats), HITS).length).toBeGreaterThan(0);
+    clearInterval(busy);
+    expect(made).toBeGreaterThan(0);
+  });
+
   test('do not let a series that others share go back', async () => {
     const stats = await started();
     let shown = 0;
