@@ -1,7 +1,7 @@
 /** Load of bounded concurrency: a few callers, each of which asks again when it has its answer. */
 import type { Callers, Reply } from './envoy-client.ts';
 
-const CALLERS = 8;
+const CALLERS = 16;
 // One request in so many is for a key that is always denied.
 const DENIED_EVERY = 5;
 // Between an answer and the next request of the same caller: a few hundred requests a second in all.

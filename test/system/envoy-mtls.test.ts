@@ -112,7 +112,7 @@ test('certificates are exchanged under load, and connections end of old age, wit
     'ssl.connection_error',
   ])
     expect([name, stats.get(name) ?? 0]).toEqual([name, 0]);
-  expect(load.replies.length / seconds).toBeGreaterThan(100);
+  expect(load.replies.length / seconds).toBeGreaterThan(50);
   expect(port.messages('error')).toEqual([]);
 }, 120_000);
 
