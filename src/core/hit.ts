@@ -18,11 +18,18 @@ export interface Charge {
   readonly cost: number;
   /** What must be left in every window for the hit to fit. */
   readonly need: number;
-  /** Charged even when it does not fit, or when another hit of the plan is denied. */
-  readonly always: boolean;
-  /** Not fitting denies the whole plan. */
-  readonly enforced: boolean;
+  readonly charging: Charging;
+  readonly denies: Denies;
 }
+
+/**
+ * When a hit changes its counters. `together`: if it fits and the plan is not denied. `always`: whatever fits or not.
+ * `stop`: if it does not fit, or if all such hits of the plan fit (STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT).
+ */
+export type Charging = 'together' | 'always' | 'stop';
+
+/** What becomes of the plan if the hit does not fit. `alone`: denied. `jointly`: denied if no such hit fits. `never`: nothing. */
+export type Denies = 'alone' | 'jointly' | 'never';
 
 /** One charge against one subject. */
 export interface Hit extends Target, Charge {

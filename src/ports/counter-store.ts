@@ -4,7 +4,7 @@ import type { Hit, Target } from '../core/hit.ts';
 
 export interface CounterStore {
   /**
-   * Charges the hits, all or nothing where they are not `always`, and reads back.
+   * Charges the hits, each by its rule (core/hit.ts), and reads back.
    *
    * Atomic: no other call sees or makes a change between the reading and the charging of one call. Hits take effect in
    * order: a later hit of the same subject finds the earlier one's charge. The record of an API key is read in the same

@@ -15,7 +15,7 @@ const PROBE_MILLIS = 250;
 const WAITING_MAX = 20_000;
 
 const HITS: readonly Hit[] = [
-  { subject: 's', windows: [unitWindow(1_000_000, 'year')], cost: 1, need: 1, always: false, enforced: true },
+  { subject: 's', windows: [unitWindow(1_000_000, 'year')], cost: 1, need: 1, charging: 'together', denies: 'alone' },
 ];
 
 type Mood = 'works' | 'hangs' | 'fails' | 'throws';

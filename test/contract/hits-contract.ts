@@ -14,13 +14,114 @@ import {
   windows,
 } from './store-under-test.ts';
 
-const ALWAYS = { always: true } as const;
+const ALWAYS = { charging: 'always' } as const;
 const PEEK = { cost: 0, need: 1 } as const;
-const refund = (amount: number): Partial<Hit> => ({ cost: -amount, need: -COST_MAX, always: true });
+const refund = (amount: number): Partial<Hit> => ({ cost: -amount, need: -COST_MAX, charging: 'always' });
 
 export function describeHits(get: () => StoreUnderTest): void {
   describeKindsOfHits(get);
+  describeJointHits(get);
   describeOneSubjectTwice(get);
+}
+
+function describeJointHits(get: () => StoreUnderTest): void {
+  const JOINTLY = { denies: 'jointly' } as const;
+  const STOP = { charging: 'stop' } as const;
+  interface Row {
+    readonly title: string;
+    /** Each of a subject of its own, with so much used of 10 before and after the call. */
+    readonly hits: readonly (readonly [rest: Partial<Hit>, before: number, after: number])[];
+    readonly denied: boolean;
+  }
+  const cases: readonly Row[] = [
+    { title: 'alone, one that denies jointly denies', hits: [[JOINTLY, 10, 10]], denied: true },
+    {
+      title: 'one of two that deny jointly denies nobody',
+      hits: [
+        [JOINTLY, 10, 10],
+        [JOINTLY, 3, 4],
+        [{}, 3, 4],
+      ],
+      denied: false,
+    },
+    {
+      title: 'all that deny jointly deny everybody',
+      hits: [
+        [JOINTLY, 10, 10],
+        [JOINTLY, 10, 10],
+        [{}, 3, 3],
+      ],
+      denied: true,
+    },
+    {
+      title: 'one that denies alone does, whatever the others',
+      hits: [
+        [JOINTLY, 3, 3],
+        [{}, 10, 10],
+      ],
+      denied: true,
+    },
+    {
+      title: 'one that denies jointly does not wait for one that never does',
+      hits: [
+        [JOINTLY, 10, 10],
+        [{ denies: 'never' }, 3, 3],
+      ],
+      denied: true,
+    },
+    {
+      title: 'stop: all fit, all count',
+      hits: [
+        [STOP, 3, 4],
+        [STOP, 9, 10],
+      ],
+      denied: false,
+    },
+    {
+      title: 'stop: only what does not fit counts',
+      hits: [
+        [STOP, 3, 3],
+        [STOP, 10, 11],
+        [STOP, 12, 13],
+      ],
+      denied: true,
+    },
+    {
+      title: 'stop: what does not fit stops the others though it denies nobody',
+      hits: [
+        [STOP, 3, 3],
+        [{ ...STOP, denies: 'never' }, 10, 11],
+      ],
+      denied: false,
+    },
+    {
+      title: 'stop: a denial by another rule stops nobody',
+      hits: [
+        [STOP, 3, 4],
+        [{}, 10, 10],
+      ],
+      denied: true,
+    },
+    {
+      title: 'stop: it does not stop what is charged by another rule',
+      hits: [
+        [{ ...STOP, denies: 'never' }, 10, 11],
+        [{}, 3, 4],
+        [ALWAYS, 3, 4],
+      ],
+      denied: false,
+    },
+    { title: 'stop: alone and over it goes on counting', hits: [[{ ...STOP, cost: 4 }, 10, 14]], denied: true },
+  ];
+  test.each(cases)('$title', async ({ hits, denied }) => {
+    const { store, plant } = get();
+    const now = await storeSeconds(store);
+    const asked = hits.map(([rest]) => hit(someone(), windows({ a: 10 }), rest));
+    for (const [at, [, before]] of hits.entries()) await plant((asked[at] as Hit).subject, [planted(now, 'a', before)]);
+    expect(await isDenied(store, ...asked)).toBe(denied);
+    const looks = asked.map(({ subject }) => look(subject, windows({ a: 0 })));
+    expect(await usedBefore(store, ...looks)).toEqual(hits.map(([, , after]) => after));
+  });
 }
 
 function describeKindsOfHits(get: () => StoreUnderTest): void {
@@ -64,28 +165,28 @@ function describeKindsOfHits(get: () => StoreUnderTest): void {
     },
     {
       title: 'one that is not enforced counts where it fits',
-      one: { enforced: false },
+      one: { denies: 'never' },
       before: 3,
       otherIsFull: false,
       after: [4, 1],
     },
     {
       title: 'one that is not enforced and does not fit counts nothing and denies nobody',
-      one: { enforced: false },
+      one: { denies: 'never' },
       before: 10,
       otherIsFull: false,
       after: [10, 1],
     },
     {
       title: 'one that is not enforced counts nothing where the other denies',
-      one: { enforced: false },
+      one: { denies: 'never' },
       before: 3,
       otherIsFull: true,
       after: [3, 5],
     },
     {
       title: 'one that is neither enforced nor all-or-nothing counts whatever happens',
-      one: { ...ALWAYS, enforced: false },
+      one: { ...ALWAYS, denies: 'never' },
       before: 10,
       otherIsFull: true,
       after: [11, 5],
@@ -226,7 +327,7 @@ function describeOneSubjectTwice(get: () => StoreUnderTest): void {
     { title: 'a charge before a refund does not', hits: [{ cost: 5 }, refund(3)], before: 8, found: [8, 8], after: 5 },
     {
       title: 'one that is not enforced and does not fit leaves room for the other',
-      hits: [{ enforced: false, cost: 9 }, { cost: 2 }],
+      hits: [{ denies: 'never', cost: 9 }, { cost: 2 }],
       before: 8,
       found: [8, 8],
       after: 10,

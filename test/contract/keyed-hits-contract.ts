@@ -133,10 +133,10 @@ function describeOwnNumbers(get: () => StoreUnderTest): void {
     { title: 'not where the limit is not the key’s own', own: { rateLimitPerMinute: 7 }, ownLimits: false, maxes: [300, 10_000] },
   ])('brings its own numbers $title', async ({ own, ownLimits, maxes }) => {
     const { store, register } = get();
-    for (const always of [false, true]) {
+    for (const charging of ['together', 'always'] as const) {
       const { id, ask } = aKey(minuteAndDay());
       await register(stored(id, own));
-      const { found } = await store.take([ask({ ownLimits }, { always })]);
+      const { found } = await store.take([ask({ ownLimits }, { charging })]);
       expect(found[0]?.windows.map(({ max }) => max)).toEqual(maxes);
     }
   });
@@ -167,7 +167,7 @@ function describeCompany(get: () => StoreUnderTest): void {
     const { store } = get();
     const [all, always] = [someone(), someone()];
     const { ask } = aKey();
-    const beside = [hit(all, windows({ a: 5 })), hit(always, windows({ a: 5 }), { always: true })];
+    const beside = [hit(all, windows({ a: 5 })), hit(always, windows({ a: 5 }), { charging: 'always' })];
     expect(await isDenied(store, ask({ unknown: undefined }), ...beside)).toBe(true);
     expect(await usedBefore(store, look(all, windows({ a: 0 })), look(always, windows({ a: 0 })))).toEqual([0, 1]);
   });
@@ -176,7 +176,7 @@ function describeCompany(get: () => StoreUnderTest): void {
     const { store } = get();
     const other = someone();
     const { ask } = aKey();
-    const refused = ask({ unknown: undefined }, { enforced: false });
+    const refused = ask({ unknown: undefined }, { denies: 'never' });
     expect(await isDenied(store, refused, hit(other, windows({ a: 5 })))).toBe(false);
     expect(await usedBefore(store, look(other, windows({ a: 0 })))).toEqual([1]);
   });

@@ -30,7 +30,7 @@ describeStore('memory', async (): Promise<StoreUnderTest> => {
       for (const { seconds, start, used } of planted.toSorted((a, b) => a.start - b.start)) {
         clock.seconds = start;
         const window = windowOfSeconds(seconds, 0);
-        await store.take([hit(subject, [window], { cost: used, always: true })]);
+        await store.take([hit(subject, [window], { cost: used, charging: 'always' })]);
       }
       clock.seconds = NOW;
     },

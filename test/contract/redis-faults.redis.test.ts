@@ -34,7 +34,7 @@ describe('a script that Redis has forgotten', () => {
   // One hit, all or nothing, takes another path through the script than any other call.
   test.each<{ title: string; rest: Partial<Hit>; beside: boolean }>([
     { title: 'of one hit', rest: {}, beside: false },
-    { title: 'of one hit that is always charged', rest: { always: true }, beside: false },
+    { title: 'of one hit that is always charged', rest: { charging: 'always' }, beside: false },
     { title: 'of several hits', rest: {}, beside: true },
   ])('$title is sent again: under load nothing is lost and nothing charged twice', async ({ rest, beside }) => {
     const others = [await openStore(redis), await openStore(redis)];
@@ -62,7 +62,7 @@ describe('an expiry', () => {
   }
 
   test('that was stripped from a key heals at its next charge', async () => {
-    for (const rest of [{}, { always: true }]) {
+    for (const rest of [{}, { charging: 'always' }] as const) {
       const subject = someone();
       await store.take([hit(subject, minuteAndDay, rest)]);
       expect(await redis.client.persist(keyOf(subject))).toBe(1);
@@ -76,10 +76,10 @@ describe('an expiry', () => {
     const kinds: readonly Partial<Hit>[] = [
       {},
       { cost: 5 },
-      { always: true },
-      { always: true, cost: 500 },
-      { cost: -1, need: -COST_MAX, always: true },
-      { enforced: false },
+      { charging: 'always' },
+      { charging: 'always', cost: 500 },
+      { cost: -1, need: -COST_MAX, charging: 'always' },
+      { denies: 'never' },
     ];
     for (const jitter of [0, 7, 300]) {
       const jittery = await openStore(redis, jitter);
@@ -124,8 +124,8 @@ describe('an expiry', () => {
       Array.from({ length: 1_000 }, (_, index) => {
         const pick = (step: number) => subjects[(index * step) % subjects.length] as string;
         const limits = shapes[index % shapes.length] ?? [];
-        const always = index % 3 === 0;
-        return store.take([hit(pick(7), limits, { always }), ...(index % 2 === 0 ? [] : [hit(pick(11), limits)])]);
+        const charging = index % 3 === 0 ? 'always' : 'together';
+        return store.take([hit(pick(7), limits, { charging }), ...(index % 2 === 0 ? [] : [hit(pick(11), limits)])]);
       }),
     );
     const keys = await redis.client.keys('*');
@@ -143,7 +143,7 @@ describe('an expiry', () => {
 describe('a key of another type', () => {
   test.each([
     { title: 'alone', hitsOf: (bad: string) => [hit(bad, windows({ a: 9 }))] },
-    { title: 'always charged', hitsOf: (bad: string) => [hit(bad, windows({ a: 9 }), { always: true })] },
+    { title: 'always charged', hitsOf: (bad: string) => [hit(bad, windows({ a: 9 }), { charging: 'always' })] },
     { title: 'read by a peek', hitsOf: (bad: string) => [hit(bad, windows({ a: 9 }), { cost: 0, need: 1 })] },
   ])('fails as an error and stays as it is: $title', async ({ hitsOf }) => {
     const bad = someone();
@@ -158,7 +158,7 @@ describe('a key of another type', () => {
     await redis.client.rpush(keyOf(bad), 'somebody else');
     await store.take([hit(first, limits, { cost: 3 })]);
     const value = await redis.client.getBuffer(keyOf(first));
-    const always = { always: true };
+    const always = { charging: 'always' } as const;
     await expect(
       store.take([hit(first, limits, always), hit(bad, limits, always), hit(last, limits, always)]),
     ).rejects.toThrow('WRONGTYPE');

@@ -8,6 +8,7 @@ import { changedRecord, type Standing, type StoredKey } from '../../src/core/key
 import { COST_MAX } from '../../src/core/window.ts';
 import { keyRecord } from '../core/key-build.ts';
 import { TestRedis } from '../support/redis.ts';
+import { anyCharging, anyDenies } from './any-charge.ts';
 import { ManualClock } from './manual-clock.ts';
 import { connectTo, PREFIX, redisUnderTest } from './redis-under-test.ts';
 import { look, type StoreUnderTest, someone, storeSeconds, windowOfSeconds } from './store-under-test.ts';
@@ -51,7 +52,7 @@ interface Ask {
   readonly hashes: readonly string[];
   readonly ownLimits: boolean;
   readonly refusesInactive: boolean;
-  readonly charge: Pick<Hit, 'cost' | 'need' | 'always' | 'enforced'>;
+  readonly charge: Pick<Hit, 'cost' | 'need' | 'charging' | 'denies'>;
 }
 
 const maxes = fc
@@ -59,9 +60,11 @@ const maxes = fc
   .map(([shape, numbers]) => shape.map((seconds, index) => [seconds, numbers[index] as number] as const));
 
 const charge = fc
-  .record({ cost: fc.integer({ min: -2, max: 3 }), always: fc.boolean(), enforced: fc.boolean() })
-  .map(({ cost, always, enforced }) =>
-    cost < 0 ? { cost, need: -COST_MAX, always: true, enforced } : { cost, need: Math.max(cost, 1), always, enforced },
+  .record({ cost: fc.integer({ min: -2, max: 3 }), charging: anyCharging, denies: anyDenies })
+  .map(({ cost, charging, denies }) =>
+    cost < 0
+      ? { cost, need: -COST_MAX, charging: 'always' as const, denies }
+      : { cost, need: Math.max(cost, 1), charging, denies },
   );
 
 const registration: fc.Arbitrary<Registration> = fc.record({
@@ -261,7 +264,7 @@ describe('a record that was kept under the previous hash secret', () => {
     const { seenWith, id } = await registered(registry, 'old');
     await seenWith('new', 'old');
     await rotate(registry, id, 'next', false);
-    connection.disconnect();
+    connection.close();
     expect([await seenWith('old'), await seenWith('new', 'old'), await seenWith('next')]).toEqual([
       'replaced',
       'replaced',
@@ -282,7 +285,7 @@ describe('a record that was kept under the previous hash secret', () => {
       await seenWith('older'),
     ]).toEqual(['active', 'active', 'active', 'replaced']);
     await rotate(registry, id, 'last', true);
-    connection.disconnect();
+    connection.close();
     expect([
       await seenWith('old'),
       await seenWith('new', 'old'),

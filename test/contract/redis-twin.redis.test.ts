@@ -6,6 +6,7 @@ import type { RedisStore } from '../../src/adapters/redis/redis-store.ts';
 import type { Hit } from '../../src/core/hit.ts';
 import { COST_MAX } from '../../src/core/window.ts';
 import { TestRedis } from '../support/redis.ts';
+import { anyCharging, anyDenies } from './any-charge.ts';
 import { ManualClock } from './manual-clock.ts';
 import { openStore } from './redis-under-test.ts';
 import { look, someone, windowOfSeconds } from './store-under-test.ts';
@@ -38,12 +39,12 @@ function asks(amount: fc.Arbitrary<number>): fc.Arbitrary<Ask> {
       maxes: windowsOf(max),
       amount,
       isRefund: fc.boolean(),
-      always: fc.boolean(),
-      enforced: fc.boolean(),
+      charging: anyCharging,
+      denies: anyDenies,
     })
     .map(({ amount: cost, isRefund, ...rest }) =>
       isRefund && cost > 0
-        ? { ...rest, cost: -cost, need: -COST_MAX, always: true }
+        ? { ...rest, cost: -cost, need: -COST_MAX, charging: 'always' as const }
         : { ...rest, cost, need: Math.max(cost, 1) },
     );
 }

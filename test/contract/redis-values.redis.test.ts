@@ -170,7 +170,10 @@ describe('a second on the clock of Redis', () => {
     }
     expect(found[1]).toBe(0);
     const counts = countsOf(
-      await store.take([hit(subject, second, { cost: -5, need: -COST_MAX, always: true }), look(subject, second)]),
+      await store.take([
+        hit(subject, second, { cost: -5, need: -COST_MAX, charging: 'always' }),
+        look(subject, second),
+      ]),
     );
     expect(counts[3]).toBe(0);
   });

@@ -4,7 +4,7 @@ import { keyHasher } from '../../src/adapters/node-crypto/hash-api-key.ts';
 import { readPolicies } from '../../src/adapters/policy-file/read-policy.ts';
 import { RedisStore } from '../../src/adapters/redis/redis-store.ts';
 import { Limiter } from '../../src/app/limiter.ts';
-import { compilePolicy } from '../../src/core/definition.ts';
+import { compilePolicy } from '../../src/core/compile-policy.ts';
 import type { Hit } from '../../src/core/hit.ts';
 import type { DomainPolicy, PolicySet } from '../../src/core/policy.ts';
 import type { CounterStore } from '../../src/ports/counter-store.ts';
@@ -31,7 +31,7 @@ function limiterOf(policies: PolicySet, counters: CounterStore, clockSeconds: nu
     policies: { current: () => policies },
     store: { take: (hits) => counters.take(hits) },
     clock: new ManualClock(clockSeconds),
-    observer: { decided: () => undefined, undecided: () => undefined },
+    observer: { decided: () => undefined, undecided: () => undefined, refused: () => undefined },
     hasher: keyHasher({ secret, previousSecret: undefined }),
   });
 }
@@ -48,7 +48,7 @@ async function commandsDuring(action: () => Promise<unknown>): Promise<string[][
 
 describe('a request', () => {
   const one = () => [hit(someone(), windows({ a: 9, b: 9 }))];
-  const several = () => [...one(), ...one(), hit(someone(), windows({ c: 9 }), { always: true })];
+  const several = () => [...one(), ...one(), hit(someone(), windows({ c: 9 }), { charging: 'always' })];
 
   const keyed = (): Hit[] => {
     const record = 'key_0123456789ab';
@@ -64,7 +64,7 @@ describe('a request', () => {
     { title: 'of several descriptors', hits: several },
     { title: 'that peeks', hits: () => [hit(someone(), windows({ a: 9 }), { cost: 0, need: 1 })] },
     { title: 'that is denied', hits: () => [hit(someone(), windows({ a: 0 }))] },
-    { title: 'that is always charged', hits: () => [hit(someone(), windows({ a: 0 }), { always: true })] },
+    { title: 'that is always charged', hits: () => [hit(someone(), windows({ a: 0 }), { charging: 'always' })] },
   ])('$title is one command, once its script is known', async ({ hits }) => {
     await store.take(hits());
     const commands = await commandsDuring(async () => {

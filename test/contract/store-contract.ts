@@ -164,7 +164,7 @@ function describeAllOrNothing(get: () => StoreUnderTest): void {
 
 function describeAmounts(get: () => StoreUnderTest): void {
   const add = async (store: CounterStore, subject: string, cost: number): Promise<void> => {
-    await store.take([hit(subject, windows({ a: 4_294_967_295 }), { cost, always: true })]);
+    await store.take([hit(subject, windows({ a: 4_294_967_295 }), { cost, charging: 'always' })]);
   };
 
   test.each([

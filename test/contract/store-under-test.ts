@@ -43,12 +43,12 @@ export function windowOfSeconds(seconds: number, max: number): Window {
 /** A hit of cost 1 that is charged all or nothing, unless `rest` says otherwise. */
 export function hit(subject: string, limits: readonly Window[], rest: Partial<Hit> = {}): Hit {
   const cost = rest.cost ?? 1;
-  return { subject, windows: limits, cost, need: cost, always: false, enforced: true, ...rest };
+  return { subject, windows: limits, cost, need: cost, charging: 'together', denies: 'alone', ...rest };
 }
 
 /** Reads all windows of a subject, and neither changes nor denies anything. */
 export function look(subject: string, limits: readonly Window[] = windows({ a: 0, b: 0, c: 0, d: 0 })): Hit {
-  return hit(subject, limits, { cost: 0, need: 0, always: true, enforced: false });
+  return hit(subject, limits, { cost: 0, need: 0, charging: 'always', denies: 'never' });
 }
 
 /** What each window of each hit held when the hit found it. */

@@ -104,7 +104,7 @@ function describeEnds(get: () => StoreUnderTest): void {
     const { store, plant } = get();
     const subject = someone();
     await plant(subject, [planted(await storeSeconds(store), 'a', 7, -1)]);
-    await store.take([hit(subject, windows({ a: 9 }), { cost: -5, need: -COST_MAX, always: true })]);
+    await store.take([hit(subject, windows({ a: 9 }), { cost: -5, need: -COST_MAX, charging: 'always' })]);
     await store.take([hit(subject, windows({ a: 9 }), { cost: 2 })]);
     expect(await usedBefore(store, look(subject, windows({ a: 0 })))).toEqual([2]);
   });

@@ -129,10 +129,10 @@ describe('whatever was found and asked', () => {
     always(({ planned, counts, decision }) => {
       let at = 0;
       let denied = false;
-      for (const { windows, need, enforced } of planned.hits) {
+      for (const { windows, need, denies } of planned.hits) {
         for (const { max } of windows) {
           const over = BigInt(counts[at + 1] as number) + BigInt(need) > BigInt(max);
-          if (over && enforced) denied = true;
+          if (over && denies === 'alone') denied = true;
           at += 2;
         }
       }

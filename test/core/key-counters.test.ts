@@ -40,7 +40,7 @@ describe('where a key is counted', () => {
 
   test('is read and never charged or denied', () => {
     for (const { hit } of countersOf(new Map([['d', policyOf([keyed])]]), record)) {
-      expect(hit).toMatchObject({ cost: 0, always: true, enforced: false });
+      expect(hit).toMatchObject({ cost: 0, charging: 'always', denies: 'never' });
       expect(hit.key).toBeUndefined();
     }
   });

@@ -134,9 +134,9 @@ describe('a text that cannot be a key of ours', () => {
     ]);
     const { hits, refused } = plan(policy, [typo, of({ own: 'x' }), of({ reference: 'x' })]);
     expect(refused).toBe(true);
-    expect(hits.map(({ cost, always }) => [cost, always])).toEqual([
-      [0, false],
-      [1, true],
+    expect(hits.map(({ cost, charging }) => [cost, charging])).toEqual([
+      [0, 'together'],
+      [1, 'always'],
     ]);
   });
 

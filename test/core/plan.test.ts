@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { DescriptorDefinition } from '../../src/core/definition.ts';
 import type { Descriptor } from '../../src/core/descriptor.ts';
+import type { Hit } from '../../src/core/hit.ts';
 import { planOf } from '../../src/core/plan.ts';
 import { COST_MAX } from '../../src/core/window.ts';
 import { hasherForTest, of, plan, policyOf, request } from './build.ts';
@@ -27,16 +28,16 @@ interface Cost {
   readonly descriptor?: Partial<Descriptor>;
   readonly cost: number;
   readonly need: number;
-  readonly always: boolean;
+  readonly charging: Hit['charging'];
 }
 
 const REFUND = -COST_MAX;
 
 describe('what a descriptor charges', () => {
   const cases: readonly Cost[] = [
-    { title: 'nothing said: 1', key: 'own', cost: 1, need: 1, always: false },
-    { title: 'the request says 0: 1', key: 'own', requestHits: 0, cost: 1, need: 1, always: false },
-    { title: 'the request says 5: 5', key: 'own', requestHits: 5, cost: 5, need: 5, always: false },
+    { title: 'nothing said: 1', key: 'own', cost: 1, need: 1, charging: 'together' },
+    { title: 'the request says 0: 1', key: 'own', requestHits: 0, cost: 1, need: 1, charging: 'together' },
+    { title: 'the request says 5: 5', key: 'own', requestHits: 5, cost: 5, need: 5, charging: 'together' },
     {
       title: 'the descriptor wins over the request',
       key: 'own',
@@ -44,7 +45,7 @@ describe('what a descriptor charges', () => {
       descriptor: { hitsAddend: 2 },
       cost: 2,
       need: 2,
-      always: false,
+      charging: 'together',
     },
     {
       title: 'a descriptor of 0 is a peek: it asks whether one more would fit',
@@ -53,7 +54,7 @@ describe('what a descriptor charges', () => {
       descriptor: { hitsAddend: 0 },
       cost: 0,
       need: 1,
-      always: false,
+      charging: 'together',
     },
     {
       title: 'the largest cost',
@@ -61,7 +62,7 @@ describe('what a descriptor charges', () => {
       descriptor: { hitsAddend: COST_MAX },
       cost: COST_MAX,
       need: COST_MAX,
-      always: false,
+      charging: 'together',
     },
     {
       title: 'a refund gives back, fits always, and is never lost',
@@ -69,7 +70,7 @@ describe('what a descriptor charges', () => {
       descriptor: { hitsAddend: 3, isNegativeHits: true },
       cost: -3,
       need: REFUND,
-      always: true,
+      charging: 'always',
     },
     {
       title: 'a refund without its own cost gives back that of the request',
@@ -78,25 +79,25 @@ describe('what a descriptor charges', () => {
       descriptor: { isNegativeHits: true },
       cost: -4,
       need: REFUND,
-      always: true,
+      charging: 'always',
     },
-    { title: 'rate_limit: counted whatever the verdict', key: 'reference', cost: 1, need: 1, always: true },
+    { title: 'rate_limit: counted whatever the verdict', key: 'reference', cost: 1, need: 1, charging: 'always' },
     {
       title: 'rate_limit: a peek asks whether the limit was exceeded',
       key: 'reference',
       descriptor: { hitsAddend: 0 },
       cost: 0,
       need: 0,
-      always: true,
+      charging: 'always',
     },
-    { title: 'rate_limit: the request says 7', key: 'reference', requestHits: 7, cost: 7, need: 7, always: true },
+    { title: 'rate_limit: the request says 7', key: 'reference', requestHits: 7, cost: 7, need: 7, charging: 'always' },
     {
       title: 'rate_limit: a refund',
       key: 'reference',
       descriptor: { hitsAddend: 2, isNegativeHits: true },
       cost: -2,
       need: REFUND,
-      always: true,
+      charging: 'always',
     },
     {
       title: 'overdraft: recorded in full',
@@ -104,7 +105,7 @@ describe('what a descriptor charges', () => {
       descriptor: { hitsAddend: 50 },
       cost: 50,
       need: 50,
-      always: true,
+      charging: 'always',
     },
     {
       title: 'overdraft: a peek asks whether one more would fit',
@@ -112,26 +113,26 @@ describe('what a descriptor charges', () => {
       descriptor: { hitsAddend: 0 },
       cost: 0,
       need: 1,
-      always: true,
+      charging: 'always',
     },
-    { title: 'shadow: charged as if it were enforced', key: 'shadow', cost: 1, need: 1, always: false },
+    { title: 'shadow: charged as if it were enforced', key: 'shadow', cost: 1, need: 1, charging: 'together' },
   ];
-  test.each(cases)('$title', ({ key, requestHits = 0, descriptor, cost, need, always }) => {
+  test.each(cases)('$title', ({ key, requestHits = 0, descriptor, cost, need, charging }) => {
     const { hits } = plan(policy, [of({ [key]: 'x' }, descriptor)], { hitsAddend: requestHits });
     expect(hits).toHaveLength(1);
-    expect(hits[0]).toMatchObject({ cost, need, always });
+    expect(hits[0]).toMatchObject({ cost, need, charging });
   });
 });
 
 describe('whether a descriptor is enforced', () => {
   test.each([
-    { key: 'own', enforced: true },
-    { key: 'reference', enforced: true },
-    { key: 'overdraft', enforced: true },
-    { key: 'shadow', enforced: false },
-    { key: 'shadow_reference', enforced: false },
-  ])('$key: $enforced', ({ key, enforced }) => {
-    expect(plan(policy, [of({ [key]: 'x' })]).hits[0]?.enforced).toBe(enforced);
+    { key: 'own', denies: 'alone' },
+    { key: 'reference', denies: 'alone' },
+    { key: 'overdraft', denies: 'alone' },
+    { key: 'shadow', denies: 'never' },
+    { key: 'shadow_reference', denies: 'never' },
+  ])('$key: $denies', ({ key, denies }) => {
+    expect(plan(policy, [of({ [key]: 'x' })]).hits[0]?.denies).toBe(denies);
   });
 });
 
@@ -146,7 +147,8 @@ describe('a plan', () => {
       undefined,
       'reference',
     ]);
-    expect(hits).toEqual([descriptors[1]?.hit, descriptors[4]?.hit]);
+    expect(descriptors.map((planned) => planned?.hitAt)).toEqual([undefined, 0, undefined, undefined, 1]);
+    expect(hits).toHaveLength(2);
     expect(hits[0]?.windows.map(({ max, seconds }) => [max, seconds])).toEqual([
       [300, 60],
       [10_000, 86_400],
@@ -155,7 +157,12 @@ describe('a plan', () => {
 
   test('of an unknown domain charges nothing, though a descriptor brings its own limit', () => {
     const asked = [of({ own: '1' }), of({ own: '1' }, { override: { requestsPerUnit: 1, unit: 'hour' } })];
-    expect(plan(undefined, asked)).toEqual({ descriptors: [undefined, undefined], hits: [], refused: false });
+    expect(plan(undefined, asked)).toEqual({
+      descriptors: [undefined, undefined],
+      hits: [],
+      refused: false,
+      shadow: false,
+    });
   });
 
   test('names one subject for one caller and another for every other', () => {
@@ -187,15 +194,23 @@ describe("a descriptor's own limit", () => {
   const day = [{ max: 7, seconds: 86_400, unit: 'day' }];
 
   test('replaces all windows of its node, which is still counted in its own way', () => {
-    const { descriptors } = plan(policy, [of({ own: '1' }, { override }), of({ overdraft: '1' }, { override })]);
-    expect(descriptors[0]).toMatchObject({ limit: { policy: 'own', windows: day }, hit: { always: false } });
-    expect(descriptors[1]).toMatchObject({ limit: { policy: 'overdraft', windows: day }, hit: { always: true } });
+    const asked = [of({ own: '1' }, { override }), of({ overdraft: '1' }, { override })];
+    const { descriptors, hits } = plan(policy, asked);
+    expect(descriptors).toMatchObject([
+      { limit: { policy: 'own', windows: day } },
+      { limit: { policy: 'overdraft', windows: day } },
+    ]);
+    expect(hits.map(({ charging }) => charging)).toEqual(['together', 'always']);
   });
 
   test('needs no node, and then counts as envoyproxy/ratelimit does', () => {
-    const { descriptors } = plan(policy, [of({ none: '1' }, { override }), of({}, { override })]);
-    const expected = { limit: { policy: 'override', windows: day, charging: 'each' }, hit: { always: true, cost: 1 } };
-    expect(descriptors).toMatchObject([expected, expected]);
+    const { descriptors, hits } = plan(policy, [of({ none: '1' }, { override }), of({}, { override })]);
+    const limit = { policy: 'override', windows: day, charging: 'each' };
+    expect(descriptors).toMatchObject([{ limit }, { limit }]);
+    expect(hits).toMatchObject([
+      { charging: 'always', cost: 1 },
+      { charging: 'always', cost: 1 },
+    ]);
   });
 
   test('shares the subject of its node, and so the counter of a window of one length', () => {
@@ -209,7 +224,8 @@ describe("a descriptor's own limit", () => {
   });
 
   test('ignores the shadow mode of a rate_limit, as envoyproxy/ratelimit does', () => {
-    const { descriptors } = plan(policy, [of({ shadow_reference: '1' }, { override })]);
-    expect(descriptors[0]).toMatchObject({ limit: { shadow: false }, hit: { enforced: true } });
+    const { descriptors, hits } = plan(policy, [of({ shadow_reference: '1' }, { override })]);
+    expect(descriptors[0]).toMatchObject({ limit: { shadow: false } });
+    expect(hits[0]).toMatchObject({ denies: 'alone' });
   });
 });

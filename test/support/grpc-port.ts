@@ -5,7 +5,7 @@ import { systemClock } from '../../src/adapters/system-clock/system-clock.ts';
 import { Limiter } from '../../src/app/limiter.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import { drain } from '../../src/surfaces/drain.ts';
-import { CONNECTION_AGE, type GrpcConfig } from '../../src/surfaces/grpc/config.ts';
+import type { GrpcConfig } from '../../src/surfaces/grpc/config.ts';
 import type { RouteOptions } from '../../src/surfaces/grpc/routes.ts';
 import { GrpcServer } from '../../src/surfaces/grpc/server.ts';
 import { HealthState } from '../../src/surfaces/health/health-state.ts';
@@ -52,7 +52,12 @@ export class GrpcPort {
         this.log.push({ level, message, fields: { ...fields } });
       };
     this.#server = new GrpcServer({
-      config: { listen: { host: '127.0.0.1', port: 0 }, ...CONNECTION_AGE, ...config },
+      config: {
+        listen: { host: '127.0.0.1', port: 0 },
+        maxConnectionAgeMillis: 0,
+        maxConnectionAgeGraceMillis: 0,
+        ...config,
+      },
       clock,
       random: (count) => new Uint8Array(count).fill(random),
       limiter: this.#limiter(),
@@ -110,7 +115,7 @@ export class GrpcPort {
         },
       },
       clock: systemClock,
-      observer: { decided: () => undefined, undecided: () => undefined },
+      observer: { decided: () => undefined, undecided: () => undefined, refused: () => undefined },
       hasher: hasherForTest,
     });
   }

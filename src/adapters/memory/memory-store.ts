@@ -55,10 +55,10 @@ export class MemoryStore implements CounterStore {
     const nowSeconds = Math.floor(this.#clock.nowMillis() / 1_000);
     const resolved = hits.map((hit) => resolveHit(hit, hit.key && this.#recordOf(hit), nowSeconds));
     const found = this.#read(hits, resolved, nowSeconds);
-    const { denied, outcomes } = verdictOf(hits, found);
+    const verdict = verdictOf(hits, found);
     hits.forEach((hit, index) => {
       const target = resolved[index]?.target;
-      const isCharged = target && hit.cost !== 0 && isChargedHit(hit, outcomes[index] as Outcome, denied);
+      const isCharged = target && hit.cost !== 0 && isChargedHit(hit, verdict.outcomes[index] as Outcome, verdict);
       if (isCharged) this.#charge(target, hit.cost, nowSeconds);
     });
     return Promise.resolve({ nowSeconds, found });
@@ -99,7 +99,7 @@ export class MemoryStore implements CounterStore {
         counts.push(start, used);
         if (isOver(used, hit.need, max)) fits = false;
       }
-      if (fits || hit.always) earlier?.set(target, hit.cost, counts);
+      if (fits || hit.charging !== 'together') earlier?.set(target, hit.cost, counts);
       return { standing, windows: target.windows, counts };
     });
   }

@@ -1,14 +1,17 @@
 /** take.lua's arguments and its reply, as that file describes them. */
 import type { Found, Taken } from '../../core/decision.ts';
-import { type Hit, targetOf } from '../../core/hit.ts';
+import { type Charging, type Denies, type Hit, targetOf } from '../../core/hit.ts';
 import type { Standing } from '../../core/key-record.ts';
 import type { Window } from '../../core/limit.ts';
 
 /** By the number that stands for each in a reply. */
 const STANDINGS: readonly Standing[] = ['unknown', 'active', 'inactive', 'replaced'];
 
-export function argumentsOf({ always, enforced, cost, need, key, windows }: Hit): string[] {
-  const charge = [flag(always), flag(enforced), String(cost), String(need)];
+const CHARGING: Readonly<Record<Charging, string>> = { together: '0', always: '1', stop: '2' };
+const DENIES: Readonly<Record<Denies, string>> = { never: '0', alone: '1', jointly: '2' };
+
+export function argumentsOf({ charging, denies, cost, need, key, windows }: Hit): string[] {
+  const charge = [CHARGING[charging], DENIES[denies], String(cost), String(need)];
   if (key === undefined) return [...charge, '0', ...windowArguments(windows)];
   const { hashes, ownLimits, refusesInactive, unknown } = key;
   const presented = [hashes[0] as string, hashes[1] ?? '', flag(ownLimits), flag(refusesInactive)];

@@ -1,4 +1,4 @@
--- The straight path of take.lua: one hit, charged all or nothing, whose windows are exactly those that its key holds, and
+-- The straight path of take.lua: one hit that gives nothing back, whose windows are exactly those that its key holds, and
 -- whose API key, if it has one, is active and hashed with the current secret.
 -- It stands in front of take.lua's general path, and leaves to that whatever it does not expect.
 --
@@ -24,10 +24,13 @@ end
 if expected then
   local over = false
   if used_W > max_W - need then over = true end
-  if cost ~= 0 and not over then
+  -- Alone in its request, a hit that is not charged together with others is always charged.
+  if cost ~= 0 and (not over or ARGV[2] ~= '0') then
     local ends = 0
+    local charged_W = used_W + cost
+    if charged_W > COST_MAX then charged_W = COST_MAX end
     if start_W + SECONDS_W > ends then ends = start_W + SECONDS_W end
-    local packed = struct.pack(FORMAT, LIST(SECONDS_W, start_W, used_W + cost))
+    local packed = struct.pack(FORMAT, LIST(SECONDS_W, start_W, charged_W))
     redis.call('SET', KEYS[1], packed, 'EX', ends - now + jitter)
   end
 --plain: return { now, LIST(start_W, used_W) }

@@ -1,11 +1,12 @@
--- take: charges the hits of one request, all or nothing where they are not `always`, and reads back.
+-- take: charges the hits of one request, each by its rule, and reads back.
 --
 -- KEYS   for every hit, in request order: its counter; then, if it is keyed: the record of its API key, and the counter
 --        that is charged in place of the first if there is no record of the key; the same key may stand for several hits
 -- ARGV   [1] jitter: up to so many seconds are added to an expiry, so that subjects do not all vanish in one second
 --        then for every hit:
---          always    1: charged even when it does not fit or when another hit is denied; else 0
---          enforced  1: not fitting denies the whole request; else 0
+--          charging  when its counter changes. 0 together: if it fits and the request is not denied; 1 always;
+--                    2 stop: if it does not fit, or if all such hits fit
+--          denies    what not fitting does to the request. 0: nothing; 1: denies it; 2: denies it if no such hit fits
 --          cost      what is charged to every window; 0 reads, negative gives back, to no less than 0
 --          need      what must be left in every window
 --          keyed     1: an API key was presented; else 0
@@ -28,6 +29,8 @@ local RECORD = '<I4I5I7'
 local RECORD_BYTES = 16
 local COST_MAX = 9007199254740991 -- 2^53 - 1: a Lua number is a double
 local UNKNOWN, ACTIVE, INACTIVE, REPLACED = 0, 1, 2, 3
+local TOGETHER, STOP = '0', '2'
+local ALONE, JOINTLY = '1', '2'
 
 local time = redis.call('TIME')
 local now = tonumber(time[1])
@@ -165,7 +168,7 @@ end
 local subjects = {} -- counts by key, since several hits may share one
 local hits = {}
 local reply = { now }
-local denied = false
+local denied, stopped, joint, joint_over = false, false, 0, 0
 
 -- What the hit finds, earlier hits of this call taken into account.
 local function look(hit, keyed)
@@ -184,7 +187,7 @@ local function look(hit, keyed)
       hit.over = true
     end
   end
-  if hit.always or not hit.over then
+  if hit.charging ~= TOGETHER or not hit.over then
     for _, count in ipairs(hit.found) do
       count.held = charged(count.held, hit.cost)
     end
@@ -193,8 +196,8 @@ end
 
 while next_key <= #KEYS do
   local hit = { found = {}, over = false, key = key_name() }
-  hit.always = argument() == '1'
-  local enforced = argument() == '1'
+  hit.charging = argument()
+  local denies = argument()
   hit.cost = tonumber(argument())
   hit.need = tonumber(argument())
   local keyed = argument() == '1'
@@ -209,12 +212,26 @@ while next_key <= #KEYS do
     look(hit, keyed)
     hits[#hits + 1] = hit
   end
-  denied = denied or ((hit.over or not hit.key) and enforced)
+  local misfits = hit.over or not hit.key
+  denied = denied or (misfits and denies == ALONE)
+  stopped = stopped or (misfits and hit.charging == STOP)
+  if denies == JOINTLY then
+    joint = joint + 1
+    joint_over = joint_over + (misfits and 1 or 0)
+  end
+end
+denied = denied or (joint > 0 and joint_over == joint)
+
+local function is_charged(hit)
+  if hit.charging == TOGETHER then
+    return not (hit.over or denied)
+  end
+  return hit.charging ~= STOP or hit.over or not stopped
 end
 
 local changed = {}
 for _, hit in ipairs(hits) do
-  if hit.cost ~= 0 and (hit.always or not (hit.over or denied)) then
+  if hit.cost ~= 0 and is_charged(hit) then
     for _, count in ipairs(hit.found) do
       count.used = charged(count.used, hit.cost)
     end

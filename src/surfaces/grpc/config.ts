@@ -21,9 +21,3 @@ export interface TlsConfig {
   /** A DNS name that a client's certificate must be valid for. Means nothing without `clientCaPath`. */
   readonly clientSan?: string | undefined;
 }
-
-/** As the reference: 24 hours and one. */
-export const CONNECTION_AGE = {
-  maxConnectionAgeMillis: 86_400_000,
-  maxConnectionAgeGraceMillis: 3_600_000,
-} as const;
