@@ -16,9 +16,6 @@ const POLICY = `
 domain: closient
 descriptors:
   - key: api_key
-    value: denied
-    limits: [{ requests: 0, per: year }]
-  - key: api_key
     limits: [{ requests: 1000000, per: year }]
 `;
 

@@ -1,5 +1,5 @@
 /** Envoy and Headroom know each other by certificates, which are exchanged while requests pass. */
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Authority, type CertificateFiles, pemOf, replaceFile } from '../support/certificates.ts';
@@ -9,23 +9,33 @@ import { TestEnvoy } from '../support/envoy.ts';
 import { EnvoyCalls } from '../support/envoy-calls.ts';
 import { Callers, statusCounts } from '../support/envoy-client.ts';
 import { isDecided } from '../support/envoy-load.ts';
-import { GrpcPort } from '../support/grpc-port.ts';
 import { MtlsLoad } from '../support/mtls-load.ts';
 import { TestOrigin } from '../support/origin.ts';
+import { TestService } from '../support/service.ts';
 
 // As headroom-mtls.yaml says.
 const SERVER = 'headroom';
 const GATEWAY = 'gateway';
+const POLICY = `
+domain: closient
+descriptors:
+  - key: api_key
+    value: denied
+    limits: [{ requests: 0, per: year }]
+  - key: api_key
+    limits: [{ requests: 1000000, per: year }]
+`;
+
 const EXCHANGES = 3;
 // Each worker of Envoy makes its connection anew about once a second.
-const AGE_MILLIS = 1_000;
+const AGE = '1s';
 // So many connections after an exchange are enough to say that both workers have met the new certificate.
 const CONNECTIONS_AFTER_EACH = 4;
 
 let authority: Authority;
 let live: CertificateFiles;
 let gateway: CertificateFiles;
-let port: GrpcPort;
+let service: TestService;
 let origin: TestOrigin;
 let envoy: TestEnvoy;
 let callers: Callers;
@@ -37,11 +47,10 @@ beforeAll(async () => {
   const first = authority.issue({ names: [SERVER, 'localhost'] });
   copyFileSync(first.certPath, live.certPath);
   copyFileSync(first.keyPath, live.keyPath);
-  const tls = { ...live, clientCaPath: authority.caPath, clientSan: GATEWAY };
-  port = await GrpcPort.start({ config: { tls, maxConnectionAgeMillis: AGE_MILLIS } });
+  service = await startService(live);
   origin = await TestOrigin.start();
   envoy = await TestEnvoy.start({
-    headroomPorts: [port.port],
+    headroomPorts: [service.grpcPort],
     originPort: origin.port,
     failureModeDeny: true,
     headroomTls: { ...gateway, caPath: authority.caPath },
@@ -52,9 +61,24 @@ beforeAll(async () => {
 afterAll(async () => {
   callers?.close();
   await envoy?.stop();
-  await Promise.all([origin?.stop(), port?.stop()]);
+  await Promise.all([origin?.stop(), service?.stop()]);
   authority.remove();
 });
+
+/** Asked by TLS, and by the gateway alone. */
+function startService({ certPath, keyPath }: CertificateFiles): Promise<TestService> {
+  const policy = join(authority.folder, 'policy.yaml');
+  writeFileSync(policy, POLICY);
+  return TestService.start({
+    POLICY_PATH: policy,
+    GRPC_SERVER_USE_TLS: 'true',
+    GRPC_SERVER_TLS_CERT: certPath,
+    GRPC_SERVER_TLS_KEY: keyPath,
+    GRPC_CLIENT_TLS_CACERT: authority.caPath,
+    GRPC_CLIENT_TLS_SAN: GATEWAY,
+    GRPC_MAX_CONNECTION_AGE: AGE,
+  });
+}
 
 async function connections(): Promise<number> {
   return (await envoy.stats('cluster.headroom.')).get('upstream_cx_total') ?? 0;
@@ -62,7 +86,7 @@ async function connections(): Promise<number> {
 
 /** The certificate that a new connection meets. */
 async function serialShown(): Promise<string> {
-  const calls = await EnvoyCalls.open(`https://localhost:${port.port}`, { ca: authority.ca, ...pemOf(gateway) });
+  const calls = await EnvoyCalls.open(`https://localhost:${service.grpcPort}`, { ca: authority.ca, ...pemOf(gateway) });
   calls.close();
   return calls.serverSerialNumber;
 }
@@ -113,38 +137,37 @@ test('certificates are exchanged under load, and connections end of old age, wit
   ])
     expect([name, stats.get(name) ?? 0]).toEqual([name, 0]);
   expect(load.replies.length / seconds).toBeGreaterThan(50);
-  expect(port.messages('error')).toEqual([]);
+  expect(service.output.match(/"level":"(warn|error)"/g)).toBeNull();
 }, 120_000);
 
 describe('is refused at the handshake: a client', () => {
   const clientOf = (files?: CertificateFiles) => ({ ca: authority.ca, ...(files && pemOf(files)) });
 
   test('without a certificate', async () => {
-    expect(await isLetInByTls(port.port, clientOf())).toBe(false);
+    expect(await isLetInByTls(service.grpcPort, clientOf())).toBe(false);
   });
 
   test('with a certificate of another authority', async () => {
     const stranger = new Authority('A stranger');
     const files = stranger.issue({ names: [GATEWAY] });
-    const letIn = await isLetInByTls(port.port, clientOf(files));
+    const letIn = await isLetInByTls(service.grpcPort, clientOf(files));
     stranger.remove();
     expect(letIn).toBe(false);
   });
 
   test('with a certificate for another name', async () => {
-    expect(await isLetInByTls(port.port, clientOf(authority.issue({ names: ['somebody'] })))).toBe(false);
+    expect(await isLetInByTls(service.grpcPort, clientOf(authority.issue({ names: ['somebody'] })))).toBe(false);
   });
 
   test('but not the gateway', async () => {
-    expect(await isLetInByTls(port.port, clientOf(gateway))).toBe(true);
+    expect(await isLetInByTls(service.grpcPort, clientOf(gateway))).toBe(true);
   });
 });
 
 test('a server that shows a certificate for another name gets no call of Envoy', async () => {
-  const tls = { ...authority.issue({ names: ['somebody'] }), clientCaPath: authority.caPath };
-  const other = await GrpcPort.start({ config: { tls } });
+  const other = await startService(authority.issue({ names: ['somebody'] }));
   const headroomTls = { ...gateway, caPath: authority.caPath };
-  const options = { headroomPorts: [other.port], originPort: origin.port, failureModeDeny: true, headroomTls };
+  const options = { headroomPorts: [other.grpcPort], originPort: origin.port, failureModeDeny: true, headroomTls };
   const distrustful = await TestEnvoy.start(options);
   const asking = new Callers(distrustful.port);
   const { status } = await asking.ask('csk_k');
