@@ -37,7 +37,7 @@ async function started(port: number, protocol: 'tcp' | 'udp', host = HOST): Prom
   const stats = await startStats({
     config: { sink: 'statsd', host, port, protocol, flushMillis: FLUSH_NEVER, extraTags: {} },
     nearLimitRatio: 0.8,
-    log: createLogger('warn', { write: (line) => log.push(line) }),
+    log: createLogger({ level: 'warn', format: 'json' }, { write: (line) => log.push(line) }),
     metricsText: async () => '',
   });
   ends.push(() => stats.shutdown());

@@ -34,7 +34,7 @@ async function started(config: Partial<PrometheusConfig> = {}): Promise<Stats> {
   const stats = await startStats({
     config: { ...CONFIG, ...config },
     nearLimitRatio: 0.8,
-    log: createLogger('error'),
+    log: createLogger({ level: 'error', format: 'json' }),
     metricsText: async () => '# TYPE own counter\nown 1\n',
   });
   ends.push(() => stats.shutdown());
