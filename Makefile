@@ -38,9 +38,10 @@ build: node_modules/.installed ## Compile into dist/
 	@tsc -p tsconfig.build.json
 	@cp src/adapters/redis/*.lua dist/adapters/redis/
 
-gen: node_modules/.installed ## Generate code from proto/ and the policy file's JSON Schema
+gen: node_modules/.installed ## Generate code from proto/, the policy file's JSON Schema and the table of variables
 	@buf generate
 	@node scripts/policy-schema.ts
+	@node scripts/configuration-table.ts
 
 gen-check: node_modules/.installed ## Fail if generated files are stale or the protos break buf's rules
 	@buf lint

@@ -1,6 +1,7 @@
 /** A redis-server of the benchmark's own, on a unix socket, that keeps nothing on disk. */
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { openRedis, type RedisConnection } from '../src/adapters/redis/connect.ts';
 import { type Running, start, stop, waitFor } from './processes.ts';
 
 export class BenchRedis {
@@ -33,6 +34,20 @@ export class BenchRedis {
 
   get pid(): number {
     return this.#running.pid;
+  }
+
+  /** As the service connects. */
+  async connect(): Promise<RedisConnection> {
+    const connection = openRedis(
+      {
+        topology: { type: 'single', endpoint: { path: this.socket } },
+        dialTimeoutMillis: 1_000,
+        startup: { initialMillis: 50, maxMillis: 500, maxElapsedMillis: 0 },
+      },
+      { onLost: () => undefined, onBack: () => undefined },
+    );
+    await new Promise((resolve) => connection.client.once('ready', resolve));
+    return connection;
   }
 
   /** How many keys it holds. */

@@ -2,7 +2,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connectRedis } from '../src/adapters/redis/connect.ts';
 import { RedisKeys } from '../src/adapters/redis/redis-keys.ts';
 import { KEY_STATUSES } from '../src/core/key-record.ts';
 import type { KeyQuery } from '../src/ports/key-registry.ts';
@@ -34,8 +33,7 @@ async function main(args: readonly string[]): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'headroom-bench-keys-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const redis = await BenchRedis.start(folder);
-  const connection = connectRedis({ path: redis.socket }, { onLost: () => undefined, onBack: () => undefined });
-  await new Promise((resolve) => connection.once('ready', resolve));
+  const connection = await redis.connect();
   try {
     const bench = { redis, registry: new RedisKeys({ redis: connection, keyPrefix: KEY_PREFIX }), count };
     const early = { from: await usedBytes(redis), perSecond: await fill(bench) };
@@ -45,7 +43,7 @@ async function main(args: readonly string[]): Promise<void> {
     if (early.perSecond < CREATES_PER_SECOND_MIN) throw new Error(`fewer than ${CREATES_PER_SECOND_MIN} creates/s`);
     if (slowest > PAGE_MILLIS_MAX) throw new Error(`a median page takes more than ${PAGE_MILLIS_MAX} ms`);
   } finally {
-    connection.disconnect();
+    connection.close();
     await redis.stop();
   }
 }

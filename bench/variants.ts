@@ -63,8 +63,9 @@ export async function startVariant(
 // More in flight would only fill the connection's buffer.
 const WRITES_AT_ONCE = 100;
 
-async function register({ client }: BenchRedis, records: readonly StoredKey[]): Promise<void> {
-  const registry = new RedisKeys({ redis: client, keyPrefix: '' });
+async function register(redis: BenchRedis, records: readonly StoredKey[]): Promise<void> {
+  const connection = await redis.connect();
+  const registry = new RedisKeys({ redis: connection, keyPrefix: '' });
   for (let from = 0; from < records.length; from += WRITES_AT_ONCE) {
     const some = records.slice(from, from + WRITES_AT_ONCE);
     await Promise.all(
@@ -74,6 +75,7 @@ async function register({ client }: BenchRedis, records: readonly StoredKey[]): 
       }),
     );
   }
+  connection.close();
 }
 
 let folder: string | undefined;
@@ -100,6 +102,8 @@ function startService(variant: Variant, nodeArgs: readonly string[], redis?: Ben
     GRPC_HOST: '127.0.0.1',
     GRPC_PORT: '0',
     DEBUG_PORT: '0',
+    LOG_LEVEL: 'info',
+    LOG_FORMAT: 'json',
     POLICY_PATH: policyPath,
     // A busy machine must not turn a slow call into a failed one: what is measured is the cost of decisions.
     REDIS_OP_TIMEOUT: '10s',

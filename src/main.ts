@@ -32,29 +32,44 @@ async function main(args: readonly string[]): Promise<number> {
 // Each command loads what it needs: who lists keys does not wait until a server is loaded.
 
 async function serve(): Promise<number> {
-  const [{ toConfig }, { readEnv }, { createLogger }, { startTelemetry }, { startServer }] = await Promise.all([
+  const [{ toConfig }, { readEnv }, { tracingVariables }, { warningsAbout }] = await Promise.all([
     import('./config/config.ts'),
     import('./config/env.ts'),
+    import('./config/tracing.ts'),
+    import('./config/warnings.ts'),
+  ]);
+  const [{ createLogger }, { startTelemetry }, { startStats }, { startServer }] = await Promise.all([
     import('./observability/logger.ts'),
     import('./observability/telemetry.ts'),
+    import('./observability/stats/stats.ts'),
     import('./server.ts'),
   ]);
-  const config = toConfig(readEnv(process.env));
+  const env = readEnv(process.env);
+  const config = toConfig(env);
   // From here on a signal is not lost, whenever it comes.
   const stopped = stopSignal();
-  const log = createLogger(config.logLevel);
+  const log = createLogger(config.log);
+  for (const warning of warningsAbout(process.env)) log.warn(warning, 'a variable has no effect');
+  // The SDK of OpenTelemetry reads the environment of the process and no other.
+  Object.assign(process.env, tracingVariables(env, process.env));
   const telemetry = await startTelemetry({
     env: process.env,
     version: version(),
     log,
     countersIn: config.store.type,
   });
-  const server = await startServer({ config, log, telemetry, version: version() });
+  const { nearLimitRatio } = config.deciding;
+  const metricsText = () => telemetry.prometheus.text();
+  const stats = config.stats && (await startStats({ config: config.stats, nearLimitRatio, log, metricsText }));
+  const gaveUp = Promise.withResolvers<Error>();
+  const parts = { config, log, telemetry, stats, version: version(), onGiveUp: gaveUp.resolve };
+  const server = await startServer(parts);
   const { httpPort, grpcPort, debugPort } = server;
   log.info({ version: version(), httpPort, grpcPort, debugPort, store: config.store.type }, 'serving');
-  const signal = await stopped;
-  log.info({ signal }, 'stopping');
+  const reason = await Promise.race([stopped, gaveUp.promise]);
+  log.info({ reason: reason instanceof Error ? reason.message : reason }, 'stopping');
   await server.stop();
+  if (reason instanceof Error) throw reason;
   log.info({}, 'stopped');
   return 0;
 }

@@ -1,7 +1,8 @@
 /**
  * Remembers counters that are full, so that who is over his limit costs the store nothing (LOCAL_CACHE_SIZE_IN_BYTES).
  * Its answers are the store's own: only what cannot have changed since is told, but for a limit that was raised or a
- * counter that was reset elsewhere less than ENTRY_MILLIS_MAX ago.
+ * counter that was reset elsewhere less than ENTRY_MILLIS_MAX ago. As with envoyproxy/ratelimit's, a `rate_limit` does
+ * not count the denials that the store never learns of.
  */
 import type { Found, Taken } from '../core/decision.ts';
 import type { Hit } from '../core/hit.ts';

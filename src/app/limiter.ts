@@ -3,14 +3,14 @@ import type { KeyHasher } from '../core/api-key.ts';
 import { type Decision, failsFor, settle, type Taken } from '../core/decision.ts';
 import { checkRequest, type LimitRequest } from '../core/descriptor.ts';
 import { dynamicMetadata } from '../core/dynamic-metadata.ts';
-import { InvalidApiKey, Undecidable } from '../core/errors.ts';
+import { InvalidApiKey, InvalidRequest, Undecidable } from '../core/errors.ts';
 import { type Answer, answerOf, type ReferenceHeaders } from '../core/headers.ts';
 import type { Hit } from '../core/hit.ts';
 import type { JsonObject } from '../core/limit.ts';
 import { type Modes, NO_MODES, type Plan, planOf } from '../core/plan.ts';
 import type { DomainPolicy } from '../core/policy.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { CallTrace, DecisionObserver, Door } from '../ports/observer.ts';
+import type { CallTrace, Door, ObservedCall, RequestObserver } from '../ports/observer.ts';
 import type { PolicySource } from '../ports/policy-source.ts';
 import type { DeniedCache } from './denied-cache.ts';
 import type { StoreGuard } from './store-guard.ts';
@@ -19,7 +19,7 @@ export interface LimiterOptions {
   readonly policies: PolicySource;
   readonly store: Pick<StoreGuard, 'take'>;
   readonly clock: Clock;
-  readonly observer: Pick<DecisionObserver, 'decided' | 'undecided'>;
+  readonly observer: RequestObserver;
   readonly hasher: KeyHasher;
   readonly modes?: Modes | undefined;
   /** Names of the fields in the style `reference`; undefined: that style tells nothing. */
@@ -60,21 +60,34 @@ export class Limiter {
   async decide(request: LimitRequest, call: Call): Promise<Decided> {
     const { clock, observer, hasher, modes = NO_MODES } = this.#options;
     const startedAt = clock.monotonicMillis();
-    checkRequest(request);
+    this.#check(request, call.door);
     let policy: DomainPolicy | undefined;
+    const observed = (): ObservedCall => ({
+      door: call.door,
+      domain: policy?.domain,
+      requestedDomain: request.domain,
+      durationMillis: clock.monotonicMillis() - startedAt,
+    });
     try {
       policy = this.#policyOf(request);
       const plan = planOf(request, policy, hasher, modes);
       const taken = await this.#take(plan, call);
       const decision = settle(plan, taken);
       call.trace?.decided(policy?.domain, decision);
-      observer.decided(call.door, policy?.domain, decision, clock.monotonicMillis() - startedAt);
+      observer.decided(observed(), decision);
       if (failsFor(plan, taken)) throw new InvalidApiKey();
       return this.#decided(request, policy, decision);
     } catch (error) {
-      if (error instanceof Undecidable) {
-        observer.undecided(call.door, policy?.domain, error, clock.monotonicMillis() - startedAt);
-      }
+      if (error instanceof Undecidable) observer.undecided(observed(), error);
+      throw error;
+    }
+  }
+
+  #check(request: LimitRequest, door: Door): void {
+    try {
+      checkRequest(request);
+    } catch (error) {
+      if (error instanceof InvalidRequest) this.#options.observer.refused({ door });
       throw error;
     }
   }

@@ -1,8 +1,8 @@
 /** Memory and Redis are two registries of one contract: whatever they are asked, they answer alike. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { Redis } from 'ioredis';
 import { MemoryKeys } from '../../src/adapters/memory/memory-keys.ts';
+import type { RedisConnection } from '../../src/adapters/redis/connect.ts';
 import { RedisKeys } from '../../src/adapters/redis/redis-keys.ts';
 import { KEY_STATUSES, type KeyChange, type StoredKey } from '../../src/core/key-record.ts';
 import type { KeyQuery, KeyRegistry, OnceReply } from '../../src/ports/key-registry.ts';
@@ -12,13 +12,13 @@ import { ManualClock } from './manual-clock.ts';
 import { connectTo } from './redis-under-test.ts';
 
 let redis: TestRedis;
-let connection: Redis;
+let connection: RedisConnection;
 beforeAll(async () => {
   redis = await TestRedis.start();
   connection = await connectTo(redis);
 });
 afterAll(async () => {
-  connection.disconnect();
+  connection.close();
   await redis.stop();
 });
 

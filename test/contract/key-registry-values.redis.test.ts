@@ -1,7 +1,7 @@
 /** What the registry leaves in Redis: fields that decisions read, no secret, no key unnamed; and what it makes of what others leave there. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import type { Redis } from 'ioredis';
 import { keyHasher } from '../../src/adapters/node-crypto/hash-api-key.ts';
+import type { RedisConnection } from '../../src/adapters/redis/connect.ts';
 import { RedisKeys } from '../../src/adapters/redis/redis-keys.ts';
 import { newKey, rotatedKey } from '../../src/core/api-key.ts';
 import type { StoredKey } from '../../src/core/key-record.ts';
@@ -22,7 +22,7 @@ import { commandsDuring } from './redis-monitor.ts';
 import { connectTo } from './redis-under-test.ts';
 
 let redis: TestRedis;
-let connection: Redis;
+let connection: RedisConnection;
 let registry: RedisKeys;
 beforeAll(async () => {
   redis = await TestRedis.start();
@@ -33,7 +33,7 @@ beforeEach(async () => {
   registry = new RedisKeys({ redis: connection, keyPrefix: 'test:' });
 });
 afterAll(async () => {
-  connection.disconnect();
+  connection.close();
   await redis.stop();
 });
 
@@ -272,7 +272,7 @@ test('a prefix keeps the keys of two installations in one Redis apart', async ()
 
 test('while the connection is down every call fails at once', async () => {
   const down = await connectTo(redis);
-  down.disconnect();
+  down.close();
   const keys = new RedisKeys({ redis: down, keyPrefix: 'test:' });
   const calls = [
     () => keys.find(someId()),

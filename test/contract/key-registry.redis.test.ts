@@ -1,18 +1,18 @@
 import { afterAll, beforeAll } from '@jest/globals';
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from '../../src/adapters/redis/connect.ts';
 import { RedisKeys } from '../../src/adapters/redis/redis-keys.ts';
 import { TestRedis } from '../support/redis.ts';
 import { describeKeys } from './key-registry-contract.ts';
 import { connectTo } from './redis-under-test.ts';
 
 let redis: TestRedis;
-let connection: Redis;
+let connection: RedisConnection;
 beforeAll(async () => {
   redis = await TestRedis.start();
   connection = await connectTo(redis);
 });
 afterAll(async () => {
-  connection.disconnect();
+  connection.close();
   await redis.stop();
 });
 

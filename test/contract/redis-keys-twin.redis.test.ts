@@ -264,7 +264,7 @@ describe('a record that was kept under the previous hash secret', () => {
     const { seenWith, id } = await registered(registry, 'old');
     await seenWith('new', 'old');
     await rotate(registry, id, 'next', false);
-    connection.disconnect();
+    connection.close();
     expect([await seenWith('old'), await seenWith('new', 'old'), await seenWith('next')]).toEqual([
       'replaced',
       'replaced',
@@ -285,7 +285,7 @@ describe('a record that was kept under the previous hash secret', () => {
       await seenWith('older'),
     ]).toEqual(['active', 'active', 'active', 'replaced']);
     await rotate(registry, id, 'last', true);
-    connection.disconnect();
+    connection.close();
     expect([
       await seenWith('old'),
       await seenWith('new', 'old'),

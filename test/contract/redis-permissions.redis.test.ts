@@ -1,25 +1,23 @@
 /** The documented permissions, taken from the document as an operator would, and everything that is done with them. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Redis } from 'ioredis';
-import { connectRedis } from '../../src/adapters/redis/connect.ts';
+import type { RedisConnection } from '../../src/adapters/redis/connect.ts';
 import { RedisKeys } from '../../src/adapters/redis/redis-keys.ts';
 import { RedisStore } from '../../src/adapters/redis/redis-store.ts';
 import type { Hit } from '../../src/core/hit.ts';
-import { until } from '../support/children.ts';
 import { TestRedis } from '../support/redis.ts';
 import { auditOf, change, create, creation, FIRST_PAGE, keyOf, someId } from './keys-under-test.ts';
-import { connectTo } from './redis-under-test.ts';
+import { connectTo, connectWith } from './redis-under-test.ts';
 import { hit, someone, windowOfSeconds } from './store-under-test.ts';
 
 let redis: TestRedis;
-let connection: Redis;
+let connection: RedisConnection;
 beforeAll(async () => {
   redis = await TestRedis.start();
   connection = await connectTo(redis);
 });
 afterAll(async () => {
-  connection.disconnect();
+  connection.close();
   await redis.stop();
 });
 
@@ -31,19 +29,17 @@ describe('the commands that docs/operations.md permits are enough', () => {
   const listed = /\*\*Permissions\*\* beside those above: ([^.]*)\./.exec(operations)?.[1] ?? '';
   const forRecords = [...listed.matchAll(/`(\w+)`/g)].map(([, name]) => `+${name?.toLowerCase()}`);
 
-  async function connectWith(commands: readonly string[]): Promise<Redis> {
+  async function connectAllowed(commands: readonly string[]): Promise<RedisConnection> {
     const rules = ['reset', 'on', '>secret', '~hr:*', 'resetchannels', '-@all', ...commands];
     await redis.client.call('ACL', 'SETUSER', 'headroom', ...rules);
-    const address = { path: redis.socket, username: 'headroom', password: 'secret' };
-    const permitted = connectRedis(address, { onLost: () => undefined, onBack: () => undefined });
-    await until('the connection is ready', () => permitted.status === 'ready');
-    return permitted;
+    const topology = { type: 'single' as const, endpoint: { path: redis.socket } };
+    return connectWith({ topology, auth: { username: 'headroom', password: 'secret' } });
   }
 
   test('for decisions, with keys of every standing and alone or beside others', async () => {
     const open = new RedisKeys({ redis: connection, keyPrefix: '' });
     const [{ record, credentials }, revoked] = [await create(open), await create(open, { status: 'revoked' })];
-    const permitted = await connectWith(forDecisions);
+    const permitted = await connectAllowed(forDecisions);
     const store = new RedisStore({ redis: permitted, keyPrefix: '', expirationJitterMaxSeconds: 0 });
     const window = [windowOfSeconds(60, 9)];
     const keyed = (id: string, ...hashes: string[]): Hit => {
@@ -62,11 +58,11 @@ describe('the commands that docs/operations.md permits are enough', () => {
     for (const one of hits) await store.take([one]);
     await store.take(hits);
     await store.probe();
-    permitted.disconnect();
+    permitted.close();
   });
 
   test('and with those for records, for all that the registry and operators do', async () => {
-    const permitted = await connectWith([...forDecisions, ...forRecords]);
+    const permitted = await connectAllowed([...forDecisions, ...forRecords]);
     const keys = new RedisKeys({ redis: permitted, keyPrefix: '' });
     const before = keyOf({ name: 'only one', expiresAt: 5 });
     const { totalCount } = await keys.audit(1, 1);
@@ -85,6 +81,6 @@ describe('the commands that docs/operations.md permits are enough', () => {
     await store.take([hit(subject, [windowOfSeconds(60, 9)])]);
     await store.forget([{ subject }], 60);
     await store.forget([{ subject }]);
-    permitted.disconnect();
+    permitted.close();
   });
 });

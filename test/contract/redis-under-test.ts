@@ -1,7 +1,7 @@
 /** Redis behind its store, with a look at the bytes: the layout of a value is written down here once more, on purpose. */
 import { createHash } from 'node:crypto';
-import type { Redis } from 'ioredis';
-import { connectRedis } from '../../src/adapters/redis/connect.ts';
+import { Cluster } from 'ioredis';
+import { openRedis, type RedisConnection, type RedisOptions } from '../../src/adapters/redis/connect.ts';
 import { RedisStore } from '../../src/adapters/redis/redis-store.ts';
 import { activeUntil } from '../../src/core/key-record.ts';
 import { until } from '../support/children.ts';
@@ -13,19 +13,34 @@ export const PREFIX = 'test:';
 /** Of one window: length (4 bytes), start (5), used (7), little-endian. */
 const RECORD_BYTES = 16;
 
-/** A connection as the service opens it, ready to be used. */
-export async function connectTo(redis: TestRedis): Promise<Redis> {
-  const connection = connectRedis({ path: redis.socket }, { onLost: () => undefined, onBack: () => undefined });
-  await until('the connection is ready', () => connection.status === 'ready');
+/** As the service opens it, and ready to be used. */
+export async function connectTo(redis: TestRedis): Promise<RedisConnection> {
+  return connectWith({ topology: { type: 'single', endpoint: { path: redis.socket } } });
+}
+
+export async function connectWith(
+  options: Pick<RedisOptions, 'topology'> & Partial<RedisOptions>,
+): Promise<RedisConnection> {
+  const startup = { initialMillis: 20, maxMillis: 200, maxElapsedMillis: 0 };
+  const events = { onLost: () => undefined, onBack: () => undefined };
+  const connection = openRedis({ dialTimeoutMillis: 1_000, startup, ...options }, events);
+  await until('the connection is ready', () => isReady(connection));
   return connection;
+}
+
+/** Every primary is connected to. */
+export function isReady({ client, connected }: RedisConnection): boolean {
+  return (
+    connected && (!(client instanceof Cluster) || client.nodes('master').every(({ status }) => status === 'ready'))
+  );
 }
 
 export async function openStore(redis: TestRedis, expirationJitterMaxSeconds = 0): Promise<RedisStore> {
   return new RedisStore({ redis: await connectTo(redis), keyPrefix: PREFIX, expirationJitterMaxSeconds });
 }
 
-export function keyOf(subject: string): string {
-  return `${PREFIX}hr:${createHash('sha256').update(subject).digest('base64url')}`;
+export function keyOf(subject: string, prefix = PREFIX): string {
+  return `${prefix}hr:${createHash('sha256').update(subject).digest('base64url')}`;
 }
 
 export function pack(windows: readonly Planted[]): Buffer {
@@ -53,10 +68,15 @@ export function unpack(value: Buffer): Planted[] {
 }
 
 export async function redisUnderTest(redis: TestRedis): Promise<StoreUnderTest> {
+  return underTest(await connectTo(redis));
+}
+
+export function underTest(redis: RedisConnection): StoreUnderTest {
+  const { client } = redis;
   return {
-    store: await openStore(redis),
+    store: new RedisStore({ redis, keyPrefix: PREFIX, expirationJitterMaxSeconds: 0 }),
     async plant(subject, windows) {
-      await redis.client.set(keyOf(subject), pack(windows));
+      await client.set(keyOf(subject), pack(windows));
     },
     async register({ record, credentials: { hash, rotated } }) {
       const fields: Record<string, string | number> = { hash, until: activeUntil(record) };
@@ -64,10 +84,11 @@ export async function redisUnderTest(redis: TestRedis): Promise<StoreUnderTest> 
       if (record.rateLimitPerDay > 0) fields['max:86400'] = record.rateLimitPerDay;
       if (rotated) Object.assign(fields, { rotated: rotated.hash, rotated_until: rotated.untilSeconds });
       const key = `${PREFIX}hr:key:{${record.id}}`;
-      await redis.client.multi().del(key).hset(key, fields).exec();
+      await client.del(key);
+      await client.hset(key, fields);
     },
     async held(subjects) {
-      const values = await redis.client.mgetBuffer(subjects.map(keyOf));
+      const values = await Promise.all(subjects.map((subject) => client.getBuffer(keyOf(subject))));
       return values.map((value) => value?.toString('hex'));
     },
   };

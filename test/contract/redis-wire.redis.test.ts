@@ -31,7 +31,7 @@ function limiterOf(policies: PolicySet, counters: CounterStore, clockSeconds: nu
     policies: { current: () => policies },
     store: { take: (hits) => counters.take(hits) },
     clock: new ManualClock(clockSeconds),
-    observer: { decided: () => undefined, undecided: () => undefined },
+    observer: { decided: () => undefined, undecided: () => undefined, refused: () => undefined },
     hasher: keyHasher({ secret, previousSecret: undefined }),
   });
 }

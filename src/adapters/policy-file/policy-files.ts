@@ -23,8 +23,8 @@ export interface PolicyFilesOptions {
   readonly mergeDomains: boolean;
   readonly clock: Clock;
   readonly log: Log;
-  /** After every attempt to load a set. */
-  readonly onLoad: (loaded: boolean) => void;
+  /** After every attempt to load a set. @param inForce the last good one */
+  readonly onLoad: (loaded: boolean, inForce: PolicySet | undefined) => void;
 }
 
 // Editors write in several steps; one reload after the last of them is enough.
@@ -64,7 +64,7 @@ export class PolicyFiles implements PolicySource {
     });
     if (place.type === 'path') {
       this.#current = this.#readAtOnce();
-      options.onLoad(true);
+      options.onLoad(true, this.#current);
     } else {
       refuseUnwatchable(place);
       listFiles(place);
@@ -112,7 +112,7 @@ export class PolicyFiles implements PolicySource {
       this.#current = read();
       this.#reads = 0;
       log.info({ path, domains: [...this.#current.keys()] }, 'policies loaded');
-      onLoad(true);
+      onLoad(true, this.#current);
     } catch (error) {
       if (error instanceof ChangedMeanwhile && ++this.#reads < READS_MAX) {
         this.#reloadSoon();
@@ -121,7 +121,7 @@ export class PolicyFiles implements PolicySource {
       this.#reads = 0;
       const kept = this.#current === undefined ? 'there are none yet' : 'the last good ones stay in force';
       log.error({ path, reason: (error as Error).message }, `policies not loaded, ${kept}`);
-      onLoad(false);
+      onLoad(false, this.#current);
     }
   }
 

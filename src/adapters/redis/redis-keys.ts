@@ -1,15 +1,15 @@
 /** API-key records in Redis: every call costs the same whatever the number of records. What may change is key-record.ts's matter. */
 import { hash } from 'node:crypto';
-import type { Redis } from 'ioredis';
 import type { StoredKey } from '../../core/key-record.ts';
 import type { AuditEntry, KeyQuery, KeyRegistry, KeyWrite, Page, WriteOutcome } from '../../ports/key-registry.ts';
-import { fieldChange, type KeyFields, storedKeyOf } from './key-fields.ts';
+import type { RedisConnection } from './connect.ts';
+import { fieldChange, storedKeyOf } from './key-fields.ts';
 import { listQueryOf, mergedIds, placesOf, type Slice } from './key-lists.ts';
 import { recordKey } from './record-key.ts';
 import { readSource, Scripts, scriptOf } from './scripts.ts';
 
 export interface RedisKeysOptions {
-  readonly redis: Redis;
+  readonly redis: RedisConnection;
   /** Literal prefix of every key (CACHE_KEY_PREFIX). */
   readonly keyPrefix: string;
 }
@@ -24,7 +24,7 @@ const LIST_KEYS = scriptOf(readSource('list-keys.lua'));
 
 /** Needs all keys on one server: a record and the lists that it stands in change together. */
 export class RedisKeys implements KeyRegistry {
-  readonly #redis: Redis;
+  readonly #redis: RedisConnection;
   readonly #scripts: Scripts;
   readonly #prefix: string;
   readonly #auditKey: string;
@@ -37,7 +37,7 @@ export class RedisKeys implements KeyRegistry {
   }
 
   async find(id: string): Promise<StoredKey | undefined> {
-    return storedKeyOf(id, await this.#redis.hgetall(recordKey(this.#prefix, id)));
+    return storedKeyOf(id, await this.#redis.client.hgetall(recordKey(this.#prefix, id)));
   }
 
   async write({ before, after, audit, once }: KeyWrite): Promise<WriteOutcome> {
@@ -88,7 +88,7 @@ export class RedisKeys implements KeyRegistry {
   }
 
   async replyOf(name: string): Promise<string | undefined> {
-    return (await this.#redis.get(this.#replyKey(name))) ?? undefined;
+    return (await this.#redis.client.get(this.#replyKey(name))) ?? undefined;
   }
 
   async addAudit(entry: AuditEntry): Promise<void> {
@@ -98,27 +98,21 @@ export class RedisKeys implements KeyRegistry {
   /** Entries that are added between its two steps are on no page yet. */
   async audit(page: number, pageSize: number): Promise<Page<AuditEntry>> {
     const [length, [newest]] = await Promise.all([
-      this.#redis.xlen(this.#auditKey),
-      this.#redis.xrevrange(this.#auditKey, '+', '-', 'COUNT', 1),
+      this.#redis.client.xlen(this.#auditKey),
+      this.#redis.client.xrevrange(this.#auditKey, '+', '-', 'COUNT', 1),
     ]);
     const last = Number(newest?.[0].split('-')[0] ?? 0) - (page - 1) * pageSize;
     const totalCount = Number(length);
     if (last < 1) return { items: [], totalCount };
     const first = Math.max(last - pageSize + 1, 1);
-    const entries = await this.#redis.xrevrange(this.#auditKey, `${last}-0`, `${first}-0`);
+    const entries = await this.#redis.client.xrevrange(this.#auditKey, `${last}-0`, `${first}-0`);
     return { items: entries.map(([, [, entry]]) => JSON.parse(entry as string) as AuditEntry), totalCount };
   }
 
   /** In one write, whatever their number. */
   async #found(ids: readonly string[]): Promise<StoredKey[]> {
-    const pipeline = this.#redis.pipeline();
-    for (const id of ids) pipeline.hgetall(recordKey(this.#prefix, id));
-    const replies = (await pipeline.exec()) ?? [];
-    const found = ids.map((id, index) => {
-      const [error, fields] = replies[index] ?? [new Error('no reply')];
-      if (error) throw error;
-      return storedKeyOf(id, fields as KeyFields);
-    });
+    this.#redis.joinTurn();
+    const found = await Promise.all(ids.map((id) => this.find(id)));
     return found.filter((stored) => stored !== undefined);
   }
 

@@ -1,94 +1,76 @@
-/** Counters in Redis: one script call per decision. What the script does is take.lua's matter. */
-import { hash } from 'node:crypto';
-import type { Redis } from 'ioredis';
+/** Counters in Redis: in one, in a Cluster, in a second one for seconds. One script call per decision wherever its hits allow. */
 import type { Taken } from '../../core/decision.ts';
 import type { Hit, Target } from '../../core/hit.ts';
 import type { CounterStore } from '../../ports/counter-store.ts';
-import { recordKey } from './record-key.ts';
-import { readSource, type Script, Scripts, scriptOf } from './scripts.ts';
-import { argumentsOf, readReply } from './take-call.ts';
-import { generalScript, straightScript } from './unroll.ts';
+import type { RedisConnection } from './connect.ts';
+import { type Counted, Counters, type CountersOptions } from './counters.ts';
+import { type Parts, roams, takeInParts, takeRoaming } from './parted-take.ts';
+import { SLOTS } from './slot.ts';
 
-/** How long the trace of a probe stays. */
-const PROBE_MILLIS = 1_000;
-
-export interface RedisStoreOptions {
-  readonly redis: Redis;
-  /** Literal prefix of every key (CACHE_KEY_PREFIX). */
-  readonly keyPrefix: string;
-  /** An expiry is put off by up to so many seconds (EXPIRATION_JITTER_MAX_SECONDS). */
-  readonly expirationJitterMaxSeconds: number;
+export interface RedisStoreOptions extends CountersOptions {
+  /** Takes what is counted by the second alone (REDIS_PERSECOND); API keys with a record stay beside their records. */
+  readonly perSecond?: RedisConnection | undefined;
 }
 
 export class RedisStore implements CounterStore {
-  readonly #redis: Redis;
-  readonly #scripts: Scripts;
-  readonly #general = scriptOf(generalScript);
-  readonly #forget = scriptOf(readSource('forget.lua'));
-  readonly #prefix: string;
-  readonly #jitter: string;
-  /** By the lengths of the windows, and whether there is an API key: as many as policies and units have combinations. */
-  readonly #straight = new Map<string, Script>();
+  readonly #main: Counters;
+  readonly #perSecond: Counters | undefined;
+  /** Undefined: every call is one script call, whatever its hits. */
+  readonly #parts: Parts | undefined;
 
-  constructor({ redis, keyPrefix, expirationJitterMaxSeconds }: RedisStoreOptions) {
-    this.#redis = redis;
-    this.#scripts = new Scripts(redis);
-    this.#prefix = `${keyPrefix}hr:`;
-    this.#jitter = String(expirationJitterMaxSeconds);
+  constructor({ perSecond, ...main }: RedisStoreOptions) {
+    this.#main = new Counters(main);
+    this.#perSecond = perSecond && new Counters({ ...main, redis: perSecond });
+    if (perSecond !== undefined || main.redis.isCluster) {
+      this.#parts = {
+        partOf: (target) => this.#partOf(target),
+        take: (part, hits) => this.#countersAt(part).take(hits),
+        refund: (part, charge) => this.#countersAt(part).refund(charge),
+      };
+    }
   }
 
-  async take(hits: readonly Hit[]): Promise<Taken> {
-    const keys = hits.flatMap((hit) => this.#keysOf(hit));
-    const args = [...keys, this.#jitter, ...hits.flatMap(argumentsOf)];
-    const reply = await this.#scripts.run(this.#scriptFor(hits), args, keys.length);
-    return readReply(hits, (reply as string[]).map(Number));
+  take(hits: readonly Hit[]): Promise<Taken> {
+    const [hit] = hits;
+    if (this.#parts === undefined || hit === undefined) return this.#main.take(hits);
+    if (hits.length > 1) return this.#takeSeveral(hits, this.#parts);
+    return roams(hit) ? takeRoaming(hit, this.#parts) : this.#countersOf(hit).take(hits);
   }
 
-  async forget(targets: readonly Pick<Target, 'subject' | 'record'>[], windowSeconds?: number): Promise<void> {
-    const keys = targets.map((target) => this.#counterOf(target));
-    if (windowSeconds === undefined) await Promise.all(keys.map((key) => this.#redis.del(key)));
-    else await Promise.all(keys.map((key) => this.#scripts.run(this.#forget, [key, String(windowSeconds)], 1)));
+  async forget(targets: readonly Counted[], windowSeconds?: number): Promise<void> {
+    // In which of two a subject is counted depends on its windows, and they may have been others.
+    const all = this.#perSecond === undefined ? [this.#main] : [this.#main, this.#perSecond];
+    await Promise.all(targets.flatMap((target) => all.map((counters) => counters.forget(target, windowSeconds))));
   }
 
-  /** A write, since a server that is full, or a replica, answers a PING, too. */
   async probe(): Promise<void> {
-    await this.#redis.set(`${this.#prefix}probe`, '', 'PX', PROBE_MILLIS);
+    await Promise.all([this.#main.probe(), this.#perSecond?.probe()]);
   }
 
   close(): Promise<void> {
-    this.#redis.disconnect();
+    this.#main.close();
+    this.#perSecond?.close();
     return Promise.resolve();
   }
 
-  #scriptFor(hits: readonly Hit[]): Script {
-    const [hit] = hits;
-    if (hit === undefined || hits.length > 1 || hit.cost < 0) return this.#general;
-    const lengths = hit.windows.map(({ seconds }) => seconds);
-    const keyed = hit.key !== undefined;
-    const shape = `${keyed ? 'key ' : ''}${lengths.join()}`;
-    let script = this.#straight.get(shape);
-    if (script === undefined) {
-      script = scriptOf(straightScript(lengths, keyed));
-      this.#straight.set(shape, script);
-    }
-    return script;
+  #takeSeveral(hits: readonly Hit[], parts: Parts): Promise<Taken> {
+    const part = parts.partOf(hits[0] as Hit);
+    if (hits.every((hit) => !roams(hit) && parts.partOf(hit) === part)) return parts.take(part, hits);
+    return takeInParts(hits, parts);
   }
 
-  #keysOf(hit: Hit): string[] {
-    const counter = this.#counterOf(hit);
-    if (hit.key === undefined) return [counter];
-    const record = recordKey(this.#prefix, hit.record as string);
-    return hit.key.unknown === undefined ? [counter, record] : [counter, record, this.#counterOf(hit.key.unknown)];
+  /** The slot where it matters; in the second Redis, so many more. */
+  #partOf(target: Target): number {
+    const counters = this.#countersOf(target);
+    return (counters.isCluster ? counters.slotOf(target) : 0) + (counters === this.#main ? 0 : SLOTS);
   }
 
-  /** Beside its record by Redis Cluster's hash tag, if there is one. */
-  #counterOf({ subject, record }: Pick<Target, 'subject' | 'record'>): string {
-    return `${this.#prefix}${record === undefined ? '' : `{${record}}:`}${keyOf(subject)}`;
+  #countersOf({ record, windows }: Target): Counters {
+    if (this.#perSecond === undefined || record !== undefined) return this.#main;
+    return windows.every(({ seconds }) => seconds === 1) ? this.#perSecond : this.#main;
   }
-}
 
-/** 43 characters whatever the subject: short keys, and no value of a descriptor in clear, secret or not. */
-function keyOf(subject: string): string {
-  // Encoded as UTF-8, all values that are not UTF-8 would be one.
-  return hash('sha256', subject.isWellFormed() ? subject : Buffer.from(subject, 'utf16le'), 'base64url');
+  #countersAt(part: number): Counters {
+    return this.#perSecond !== undefined && part >= SLOTS ? this.#perSecond : this.#main;
+  }
 }

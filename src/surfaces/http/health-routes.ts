@@ -42,7 +42,7 @@ export async function installHealth(app: FastifyInstance, options: HealthRouteOp
       );
       const ready = store === 'ok' && health.serving;
       const domains = [...(policies.current()?.keys() ?? [])].sort();
-      return reply.code(ready ? 200 : 503).send({ ready, store, domains, draining: !health.serving });
+      return reply.code(ready ? 200 : 503).send({ ready, store, domains, draining: health.draining });
     },
   );
 }

@@ -1,0 +1,134 @@
+/** The counters in one Redis: one script call for hits that are charged together. Where a hit belongs is redis-store.ts's matter. */
+import { hash } from 'node:crypto';
+import type { Taken } from '../../core/decision.ts';
+import type { Hit, Target } from '../../core/hit.ts';
+import type { RedisConnection } from './connect.ts';
+import { recordKey } from './record-key.ts';
+import { readSource, type Script, Scripts, scriptOf } from './scripts.ts';
+import { slotOf } from './slot.ts';
+import { argumentsOf, readReply } from './take-call.ts';
+import { generalScript, straightScript } from './unroll.ts';
+
+/** How long the trace of a probe stays. */
+const PROBE_MILLIS = 1_000;
+/** In a Cluster, so many keys are asked for, each on a slot of its own: any primary has some of them. */
+const PROBES_IN_CLUSTER = 16;
+
+export interface CountersOptions {
+  readonly redis: RedisConnection;
+  /** Literal prefix of every key (CACHE_KEY_PREFIX). */
+  readonly keyPrefix: string;
+  /** An expiry is put off by up to so many seconds (EXPIRATION_JITTER_MAX_SECONDS). */
+  readonly expirationJitterMaxSeconds: number;
+}
+
+/** Who is counted, as far as that says where. */
+export type Counted = Pick<Target, 'subject' | 'record'>;
+
+/** What one hit charged. */
+export interface ChargeMade {
+  readonly target: Target;
+  readonly cost: number;
+  /** For every window two numbers, of which the first is its start. */
+  readonly counts: readonly number[];
+}
+
+export class Counters {
+  readonly #redis: RedisConnection;
+  readonly #scripts: Scripts;
+  readonly #general = scriptOf(generalScript);
+  readonly #forget = scriptOf(readSource('forget.lua'));
+  readonly #refund = scriptOf(readSource('refund.lua'));
+  readonly #prefix: string;
+  readonly #jitter: string;
+  /** By the lengths of the windows, and whether there is an API key: as many as policies and units have combinations. */
+  readonly #straight = new Map<string, Script>();
+
+  constructor({ redis, keyPrefix, expirationJitterMaxSeconds }: CountersOptions) {
+    this.#redis = redis;
+    this.#scripts = new Scripts(redis);
+    this.#prefix = `${keyPrefix}hr:`;
+    this.#jitter = String(expirationJitterMaxSeconds);
+  }
+
+  get isCluster(): boolean {
+    return this.#redis.isCluster;
+  }
+
+  /** @param hits in a Cluster all of one slot */
+  async take(hits: readonly Hit[]): Promise<Taken> {
+    const keys = hits.flatMap((hit) => this.#keysOf(hit));
+    const args = [...keys, this.#jitter, ...hits.flatMap(argumentsOf)];
+    const reply = await this.#scripts.run(this.#scriptFor(hits), args, keys.length);
+    return readReply(hits, (reply as string[]).map(Number));
+  }
+
+  /** What was charged in a window that has ended since stays as it is. */
+  async refund({ target, cost, counts }: ChargeMade): Promise<void> {
+    const windows = target.windows.flatMap(({ seconds }, index) => [String(seconds), String(counts[2 * index])]);
+    await this.#scripts.run(this.#refund, [this.#counterOf(target), String(cost), ...windows], 1);
+  }
+
+  async forget(counted: Counted, windowSeconds?: number): Promise<void> {
+    const key = this.#counterOf(counted);
+    if (windowSeconds === undefined) await this.#redis.client.del(key);
+    else await this.#scripts.run(this.#forget, [key, String(windowSeconds)], 1);
+  }
+
+  /**
+   * A write, since a server that is full, or a replica, answers a PING, too. A Cluster fails it when half of it, or more,
+   * does: a smaller part that is down does not keep the rest from being asked.
+   */
+  async probe(): Promise<void> {
+    const count = this.isCluster ? PROBES_IN_CLUSTER : 1;
+    const outcomes = await Promise.allSettled(Array.from({ length: count }, (_, index) => this.#probeAt(index)));
+    const failed = outcomes.filter((outcome) => outcome.status === 'rejected');
+    if (failed[0] !== undefined && 2 * failed.length >= count) throw failed[0].reason;
+  }
+
+  slotOf(counted: Counted): number {
+    return slotOf(this.#counterOf(counted));
+  }
+
+  close(): void {
+    this.#redis.close();
+  }
+
+  async #probeAt(index: number): Promise<void> {
+    this.#redis.joinTurn();
+    const key = `${this.#prefix}probe${index === 0 ? '' : `:${index}`}`;
+    await this.#redis.client.set(key, '', 'PX', PROBE_MILLIS);
+  }
+
+  #scriptFor(hits: readonly Hit[]): Script {
+    const [hit] = hits;
+    if (hit === undefined || hits.length > 1 || hit.cost < 0) return this.#general;
+    const lengths = hit.windows.map(({ seconds }) => seconds);
+    const keyed = hit.key !== undefined;
+    const shape = `${keyed ? 'key ' : ''}${lengths.join()}`;
+    let script = this.#straight.get(shape);
+    if (script === undefined) {
+      script = scriptOf(straightScript(lengths, keyed));
+      this.#straight.set(shape, script);
+    }
+    return script;
+  }
+
+  #keysOf(hit: Hit): string[] {
+    const counter = this.#counterOf(hit);
+    if (hit.key === undefined) return [counter];
+    const record = recordKey(this.#prefix, hit.record as string);
+    return hit.key.unknown === undefined ? [counter, record] : [counter, record, this.#counterOf(hit.key.unknown)];
+  }
+
+  /** Beside its record by Redis Cluster's hash tag, if there is one. */
+  #counterOf({ subject, record }: Counted): string {
+    return `${this.#prefix}${record === undefined ? '' : `{${record}}:`}${keyOf(subject)}`;
+  }
+}
+
+/** 43 characters whatever the subject: short keys, and no value of a descriptor in clear, secret or not. */
+function keyOf(subject: string): string {
+  // Encoded as UTF-8, all values that are not UTF-8 would be one.
+  return hash('sha256', subject.isWellFormed() ? subject : Buffer.from(subject, 'utf16le'), 'base64url');
+}
