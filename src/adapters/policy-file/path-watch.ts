@@ -158,6 +158,7 @@ function linkTarget(path: string): string | undefined {
 }
 
 function identityOf(directory: string): string | undefined {
-  const stat = statSync(directory, { throwIfNoEntry: false });
-  return stat === undefined ? undefined : `${stat.dev}:${stat.ino}`;
+  const stat = statSync(directory, { bigint: true, throwIfNoEntry: false });
+  // The number of a directory that was removed goes to the next one that is made.
+  return stat === undefined ? undefined : `${stat.dev}:${stat.ino}:${stat.birthtimeNs}`;
 }
