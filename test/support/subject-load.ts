@@ -57,7 +57,7 @@ export class SubjectLoad {
 
   /** What the store knows a subject by. */
   subject(index: number): string {
-    return subjectOf(DOMAIN, [{ key: KEY, value: valueOf(index) }]);
+    return subjectOf(DOMAIN, [{ key: KEY, value: valueFor(index) }]);
   }
 
   /** All subjects in turn, so many decisions in all. */
@@ -81,7 +81,7 @@ export class SubjectLoad {
     const index = this.#asked++ % this.admitted.length;
     const startedAt = performance.now();
     try {
-      const { decision } = await this.#limiter.decide(request([of({ [KEY]: valueOf(index) })]), { door: 'rls' });
+      const { decision } = await this.#limiter.decide(request([of({ [KEY]: valueFor(index) })]), { door: 'rls' });
       if (decision.allowed) this.admitted[index]! += 1;
       else this.denied += 1;
     } catch (error) {
@@ -94,6 +94,6 @@ export class SubjectLoad {
   }
 }
 
-function valueOf(index: number): string {
+function valueFor(index: number): string {
   return `subject ${index}`;
 }
