@@ -1,5 +1,6 @@
 /** A second Redis for what is counted by the second: what goes there, and what calls over both leave behind. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { RedisConnection } from '../../src/adapters/redis/connect.ts';
 import { Counters } from '../../src/adapters/redis/counters.ts';
 import { RedisStore } from '../../src/adapters/redis/redis-store.ts';
 import type { Hit } from '../../src/core/hit.ts';
@@ -12,10 +13,13 @@ import { hit, isDenied, someone, windowOfSeconds, windows } from './store-under-
 let main: TestRedis;
 let second: TestRedis;
 let store: RedisStore;
+/** For what tests write themselves. */
+let planting: RedisConnection;
 beforeAll(async () => {
   main = await TestRedis.start();
   second = await TestRedis.start();
   store = await open();
+  planting = await connectTo(main);
 });
 beforeEach(async () => {
   await main.client.flushall();
@@ -23,6 +27,7 @@ beforeEach(async () => {
 });
 afterAll(async () => {
   await store.close();
+  planting.close();
   await main.stop();
   await second.stop();
 });
@@ -32,10 +37,7 @@ async function open(): Promise<RedisStore> {
   return new RedisStore({ ...options, redis: await connectTo(main), perSecond: await connectTo(second) });
 }
 
-describeStore('Redis beside one for seconds', async () => ({
-  ...underTest(await connectTo(main)),
-  store: await open(),
-}));
+describeStore('Redis beside one for seconds', async () => ({ ...underTest(planting), store: await open() }));
 
 const SECOND = windowOfSeconds(1, 99);
 const MINUTE = windowOfSeconds(60, 99);
