@@ -12,7 +12,7 @@ SCHEMATHESIS_VERSION := 4.32.5
 SCHEMATHESIS := .tools/schemathesis-$(SCHEMATHESIS_VERSION)/bin/st
 ENVOY := .tools/envoy-$(ENVOY_VERSION)/bin/envoy
 
-.PHONY: help run demo test check jest schemathesis build gen gen-check fmt lint typecheck bench bench-admin bench-keys clean tools
+.PHONY: help run demo test check jest schemathesis build gen gen-check fmt lint typecheck bench bench-admin bench-keys bench-policy clean tools
 
 help: ## Show this text
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -38,9 +38,10 @@ build: node_modules/.installed ## Compile into dist/
 	@tsc -p tsconfig.build.json
 	@cp src/adapters/redis/*.lua dist/adapters/redis/
 
-gen: node_modules/.installed ## Generate code from proto/ and the policy file's JSON Schema
+gen: node_modules/.installed ## Generate code from proto/, the policy file's JSON Schema and the table of variables
 	@buf generate
 	@node scripts/policy-schema.ts
+	@node scripts/configuration-table.ts
 
 gen-check: node_modules/.installed ## Fail if generated files are stale or the protos break buf's rules
 	@buf lint
@@ -66,6 +67,10 @@ bench-admin: build ## Measure how many API keys a second POST /v1/keys creates (
 
 bench-keys: node_modules/.installed ## Measure a registry of a million API keys (2 to 4 minutes); ARGS=100000 for fewer
 	@node bench/keys.ts $(ARGS)
+
+bench-policy: node_modules/.installed ## Measure how long policies of 10 to 100,000 rules take to load and to match (1 minute)
+	@node bench/load-policy.ts $(ARGS)
+	@node bench/match-policy.ts
 
 clean: ## Remove everything that was built or installed
 	@rm -rf dist node_modules .tools coverage

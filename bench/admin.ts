@@ -88,6 +88,8 @@ function startService(folder: string, redis: BenchRedis, profiles: string | unde
     GRPC_HOST: '127.0.0.1',
     GRPC_PORT: '0',
     DEBUG_PORT: '0',
+    LOG_LEVEL: 'info',
+    LOG_FORMAT: 'json',
     POLICY_PATH: policyPath,
     ADMIN_TOKEN: TOKEN,
     REDIS_URL: redis.socket,

@@ -102,6 +102,8 @@ function startService(variant: Variant, nodeArgs: readonly string[], redis?: Ben
     GRPC_HOST: '127.0.0.1',
     GRPC_PORT: '0',
     DEBUG_PORT: '0',
+    LOG_LEVEL: 'info',
+    LOG_FORMAT: 'json',
     POLICY_PATH: policyPath,
     // A busy machine must not turn a slow call into a failed one: what is measured is the cost of decisions.
     REDIS_OP_TIMEOUT: '10s',

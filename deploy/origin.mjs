@@ -8,7 +8,7 @@ const server = createServer((_request, response) => {
 // A gateway keeps connections: closing an idle one just when it sends the next request would cost that request.
 server.keepAliveTimeout = 0;
 server.listen(Number(process.env.PORT ?? 8080), process.env.HOST ?? '0.0.0.0', () => {
-  process.stdout.write(`${JSON.stringify({ msg: 'serving', port: server.address().port })}\n`);
+  process.stdout.write(`${JSON.stringify({ '@message': 'serving', port: server.address().port })}\n`);
 });
 
 // As the first process of a container it would otherwise ignore them.

@@ -63,6 +63,8 @@ async function start(port: number): Promise<string> {
     GRPC_HOST: HOST,
     GRPC_PORT: '0',
     DEBUG_PORT: '0',
+    LOG_LEVEL: 'info',
+    LOG_FORMAT: 'json',
     POLICY_PATH: join(ROOT, 'examples/closient.yaml'),
     REDIS_URL: redisSocket,
   });
@@ -131,7 +133,7 @@ function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = 
 async function servingLine({ child, ended, name }: Part): Promise<Record<string, unknown>> {
   const said = new Promise<Record<string, unknown>>((resolve) => {
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
-      if (line.includes('"msg":"serving"')) resolve(JSON.parse(line) as Record<string, unknown>);
+      if (line.includes('"@message":"serving"')) resolve(JSON.parse(line) as Record<string, unknown>);
     });
   });
   return Promise.race([said, ended, tooLate(name)]);

@@ -4,7 +4,10 @@ import { readFileSync } from 'node:fs';
 const USAGE = `Headroom decides for gateways: may this request pass, and what should its caller be told?
 
 usage: headroom [serve]             answer on the gRPC, HTTP and debug ports until SIGTERM
-       headroom check-config PATH   say whether a policy file, or a directory of them, can be used
+       headroom check-config PATH   say whether a policy file, or a directory of them, can be used;
+                                    -merge_domain_configs: several files may hold one domain;
+                                    -config_dir DIRECTORY in place of PATH: every file in it, as
+                                    envoyproxy/ratelimit's checker takes them
        headroom keys COMMAND        create, list and change API keys: see headroom keys --help
        headroom --version
        headroom --help
@@ -17,8 +20,11 @@ async function main(args: readonly string[]): Promise<number> {
   if (command === '--help' || command === '-h') return print(USAGE);
   if (command === '--version') return print(`headroom ${version()}\n`);
   if (command === 'serve' && rest.length === 0) return serve();
-  if (command === 'check-config' && rest.length === 1) return checkConfig(rest[0] as string);
   if (command === 'keys') return keys(rest);
+  if (command === 'check-config') {
+    const checked = await checkConfig(rest);
+    if (checked !== undefined) return checked;
+  }
   write(process.stderr, `headroom: cannot make sense of '${args.join(' ')}'\n\n${USAGE}`);
   return 2;
 }
@@ -26,37 +32,63 @@ async function main(args: readonly string[]): Promise<number> {
 // Each command loads what it needs: who lists keys does not wait until a server is loaded.
 
 async function serve(): Promise<number> {
-  const [{ toConfig }, { readEnv }, { createLogger }, { startTelemetry }, { startServer }] = await Promise.all([
+  const [{ toConfig }, { readEnv }, { tracingVariables }, { warningsAbout }] = await Promise.all([
     import('./config/config.ts'),
     import('./config/env.ts'),
+    import('./config/tracing.ts'),
+    import('./config/warnings.ts'),
+  ]);
+  const [{ createLogger }, { startTelemetry }, { startStats }, { startServer }] = await Promise.all([
     import('./observability/logger.ts'),
     import('./observability/telemetry.ts'),
+    import('./observability/stats/stats.ts'),
     import('./server.ts'),
   ]);
-  const config = toConfig(readEnv(process.env));
+  const env = readEnv(process.env);
+  const config = toConfig(env);
   // From here on a signal is not lost, whenever it comes.
   const stopped = stopSignal();
-  const log = createLogger(config.logLevel);
+  const log = createLogger(config.log);
+  for (const warning of warningsAbout(process.env)) log.warn(warning, 'a variable has no effect');
+  // The SDK of OpenTelemetry reads the environment of the process and no other.
+  Object.assign(process.env, tracingVariables(env, process.env));
   const telemetry = await startTelemetry({
     env: process.env,
     version: version(),
     log,
     countersIn: config.store.type,
   });
-  const server = await startServer({ config, log, telemetry, version: version() });
+  const { nearLimitRatio } = config.deciding;
+  const metricsText = () => telemetry.prometheus.text();
+  const stats = config.stats && (await startStats({ config: config.stats, nearLimitRatio, log, metricsText }));
+  const gaveUp = Promise.withResolvers<Error>();
+  const parts = { config, log, telemetry, stats, version: version(), onGiveUp: gaveUp.resolve };
+  const server = await startServer(parts);
   const { httpPort, grpcPort, debugPort } = server;
   log.info({ version: version(), httpPort, grpcPort, debugPort, store: config.store.type }, 'serving');
-  const signal = await stopped;
-  log.info({ signal }, 'stopping');
+  const reason = await Promise.race([stopped, gaveUp.promise]);
+  log.info({ reason: reason instanceof Error ? reason.message : reason }, 'stopping');
   await server.stop();
+  if (reason instanceof Error) throw reason;
   log.info({}, 'stopped');
   return 0;
 }
 
-async function checkConfig(path: string): Promise<number> {
-  const { readPolicies } = await import('./adapters/policy-file/read-policy.ts');
-  const policies = readPolicies(path);
-  return print(`ok: ${[...policies.keys()].sort().join(', ')}\n`);
+/** @returns undefined for arguments that make no sense */
+async function checkConfig(args: readonly string[]): Promise<number | undefined> {
+  const [{ checkConfigArguments }, { checkConfig }] = await Promise.all([
+    import('./cli/check-config-arguments.ts'),
+    import('./adapters/policy-file/check-config.ts'),
+  ]);
+  const options = checkConfigArguments(args);
+  return (
+    options &&
+    checkConfig({
+      ...options,
+      write: (text) => write(process.stdout, text),
+      writeError: (text) => write(process.stderr, text),
+    })
+  );
 }
 
 async function keys(args: readonly string[]): Promise<number> {

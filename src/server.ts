@@ -1,42 +1,37 @@
 /** Wires the parts together, once, and takes them down again in order. Holds no logic. */
 import type { FastifyInstance } from 'fastify';
-import { MemoryKeys } from './adapters/memory/memory-keys.ts';
-import { MemoryStore } from './adapters/memory/memory-store.ts';
-import { adminTokens } from './adapters/node-crypto/admin-tokens.ts';
 import { keyHasher } from './adapters/node-crypto/hash-api-key.ts';
 import { secureRandom } from './adapters/node-crypto/random.ts';
-import { PolicyFiles } from './adapters/policy-file/policy-files.ts';
-import { openRedis, type RedisAddress, type RedisOptions } from './adapters/redis/connect.ts';
-import { RedisKeys } from './adapters/redis/redis-keys.ts';
-import { RedisStore } from './adapters/redis/redis-store.ts';
 import { systemClock } from './adapters/system-clock/system-clock.ts';
-import { AdminGate } from './app/admin-gate.ts';
-import { adminPolicies, decisionPolicies } from './app/admin-policy.ts';
-import { Audit } from './app/audit.ts';
-import { guardedRegistry } from './app/guarded-registry.ts';
-import { KeyAdmin } from './app/key-admin.ts';
-import { KeyUsage } from './app/key-usage.ts';
-import { Limiter, type LimiterOptions } from './app/limiter.ts';
+import { decisionPolicies } from './app/admin-policy.ts';
+import { Limiter } from './app/limiter.ts';
 import { StoreGuard } from './app/store-guard.ts';
+import { adminApi } from './composition/admin-api.ts';
+import { rulesOf } from './composition/deciding.ts';
+import { openPolicies } from './composition/policies.ts';
+import { openStores } from './composition/stores.ts';
 import type { Config } from './config/config.ts';
+import { observedBy } from './observability/observers.ts';
+import type { Stats } from './observability/stats/stats.ts';
 import { storeObserver } from './observability/store-observer.ts';
 import type { Telemetry } from './observability/telemetry.ts';
-import type { CounterStore } from './ports/counter-store.ts';
-import type { KeyRegistry } from './ports/key-registry.ts';
 import type { Log } from './ports/log.ts';
 import { DebugServer } from './surfaces/debug/server.ts';
 import { drain } from './surfaces/drain.ts';
 import { GrpcServer } from './surfaces/grpc/server.ts';
 import { HealthState } from './surfaces/health/health-state.ts';
 import { buildHttpServer, httpDoor } from './surfaces/http/server.ts';
-import type { AdminApi } from './surfaces/keys/routes.ts';
 import { listenWith } from './surfaces/listen.ts';
 
 export interface ServerParts {
   readonly config: Config;
   readonly log: Log;
   readonly telemetry: Telemetry;
+  /** Absent: no sink is named, and nothing is counted for one. */
+  readonly stats?: Stats | undefined;
   readonly version: string;
+  /** Redis was not reached for as long as REDIS_STARTUP_MAX_ELAPSED_TIME says: this process is of no use. */
+  readonly onGiveUp?: (error: Error) => void;
 }
 
 export interface RunningServer {
@@ -47,17 +42,13 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** @throws PolicyFileError, ListenError: nothing is left open then */
+/** @throws EnvError, PolicyFileError, ListenError: nothing is left open then */
 export async function startServer(parts: ServerParts): Promise<RunningServer> {
-  const { config, log, telemetry } = parts;
+  const { config, log, telemetry, stats } = parts;
   const metrics = telemetry.metrics;
-  const files = new PolicyFiles({
-    path: config.policyPath,
-    clock: systemClock,
-    log,
-    onLoad: (loaded) => metrics.policiesLoaded(loaded),
-  });
-  const stores = openStores(config, log);
+  const health = new HealthState();
+  const files = openPolicies(config, { log, metrics, stats, health });
+  const stores = openStores(config, { log, stats, health, onGiveUp: parts.onGiveUp });
   const store = new StoreGuard({
     store: stores.counters,
     clock: systemClock,
@@ -67,27 +58,28 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
   const hasAdmin = config.adminTokens.length > 0;
   const policies = hasAdmin ? decisionPolicies(files) : files;
   const hasher = keyHasher(config.apiKeyHash);
-  const deciding = { policies, store, clock: systemClock, observer: metrics, hasher };
-  const limiter = new Limiter(deciding);
+  const deciding = { policies, store, clock: systemClock, observer: observedBy(metrics, stats?.observer), hasher };
+  const limiter = new Limiter({ ...deciding, ...rulesOf(config, stats) });
   const admin = hasAdmin ? adminApi({ config, log, files, deciding, guard: store, stores }) : undefined;
-  const health = new HealthState();
   const shared = { limiter, health, log, tracer: telemetry.tracer };
-  const grpc = new GrpcServer(shared);
-  const http = await buildHttpServer({
-    ...shared,
-    policies,
-    probeStore: () => store.probe(),
-    version: parts.version,
-    admin,
-  });
+  const clock = systemClock;
+  const grpc = new GrpcServer({ ...shared, config: config.grpc, clock, random: secureRandom, onCall: stats?.onCall });
+  const { version } = parts;
+  const http = await buildHttpServer({ ...shared, policies, probeStore: () => store.probe(), version, admin });
   const debug = new DebugServer({
     metrics: (request, response) => telemetry.prometheus.getMetricsRequestHandler(request, response),
+    policies: files,
+    version: parts.version,
+    clock: systemClock,
+    counters: undefined,
+    profiling: config.debug.profiling,
   });
   const doors = [grpc, httpDoor(http)];
   const stop = async (delayMillis: number): Promise<void> => {
-    await drain({ clock: systemClock, health, doors, delayMillis, timeoutMillis: config.drainTimeoutMillis });
+    await drain({ clock, health, doors, delayMillis, timeoutMillis: config.drainTimeoutMillis });
     files.close();
     await Promise.all([debug.close(), store.close()]);
+    await stats?.shutdown();
     await telemetry.shutdown();
   };
   try {
@@ -100,65 +92,10 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
   }
 }
 
-interface Stores {
-  readonly counters: CounterStore;
-  readonly registry: KeyRegistry;
-}
-
-function openStores(config: Config, log: Log): Stores {
-  const { store } = config;
-  if (store.type === 'memory') {
-    const registry = new MemoryKeys({ clock: systemClock });
-    return {
-      registry,
-      counters: new MemoryStore({ clock: systemClock, subjectsMax: store.subjectsMax, keys: registry }),
-    };
-  }
-  const redis = openRedis(optionsOf(store.redis), {
-    onLost: (error) => log.warn({ err: error }, 'the connection to Redis is lost, trying again'),
-    onBack: () => log.info({}, 'the connection to Redis is back'),
-  });
-  return { counters: new RedisStore({ ...store, redis }), registry: new RedisKeys({ ...store, redis }) };
-}
-
-function optionsOf({ username, password, db, tls, ...endpoint }: RedisAddress): RedisOptions {
-  return {
-    topology: { type: 'single', endpoint },
-    ...(password === undefined ? {} : { auth: { password, ...(username === undefined ? {} : { username }) } }),
-    ...(db === undefined ? {} : { db }),
-    ...(tls === true ? { tls: { skipHostnameVerification: false } } : {}),
-    dialTimeoutMillis: 1_000,
-    startup: { initialMillis: 50, maxMillis: 500, maxElapsedMillis: 0 },
-  };
-}
-
-interface AdminParts extends Pick<ServerParts, 'config' | 'log'> {
-  readonly files: PolicyFiles;
-  readonly deciding: LimiterOptions;
-  readonly guard: StoreGuard;
-  readonly stores: Stores;
-}
-
-function adminApi({ config, log, files, deciding, guard, stores }: AdminParts): AdminApi {
-  const { policies, hasher } = deciding;
-  const registry = guardedRegistry(stores.registry, guard);
-  const audit = new Audit({ registry, clock: systemClock, log });
-  const keys = new KeyAdmin({ registry, audit, clock: systemClock, random: secureRandom, hasher });
-  return {
-    gate: new AdminGate({
-      tokens: adminTokens(config.adminTokens),
-      limiter: new Limiter({ ...deciding, policies: adminPolicies(files) }),
-    }),
-    keys,
-    usage: new KeyUsage({ keys, audit, policies, guard, counters: stores.counters }),
-    audit,
-  };
-}
-
 async function openPorts(config: Config, grpc: GrpcServer, http: FastifyInstance, debug: DebugServer) {
   return {
     debugPort: await debug.listen(config.debug.port, config.debug.host),
     httpPort: await listenWith((address) => http.listen(address), http.server, config.http.port, config.http.host),
-    grpcPort: await grpc.listen(config.grpc.port, config.grpc.host),
+    grpcPort: await grpc.listen(),
   };
 }

@@ -1,5 +1,5 @@
 /** The admin API's own limits: a domain of its own, which the doors for decisions do not know. */
-import { compilePolicy } from '../core/definition.ts';
+import { compilePolicy } from '../core/compile-policy.ts';
 import type { DomainPolicy, PolicySet } from '../core/policy.ts';
 import type { PolicySource } from '../ports/policy-source.ts';
 
@@ -20,7 +20,7 @@ const BUILT_IN: DomainPolicy = compilePolicy({
 
 /** Only the domain of the admin API. */
 export function adminPolicies(files: PolicySource): PolicySource {
-  return derived(files, (all) => new Map([[ADMIN_DOMAIN, all.get(ADMIN_DOMAIN) ?? BUILT_IN]]));
+  return derived(files, (all) => new Map([[ADMIN_DOMAIN, all?.get(ADMIN_DOMAIN) ?? BUILT_IN]]));
 }
 
 /**
@@ -28,11 +28,11 @@ export function adminPolicies(files: PolicySource): PolicySource {
  * or give itself back what wrong tokens have cost it.
  */
 export function decisionPolicies(files: PolicySource): PolicySource {
-  return derived(files, (all) => new Map([...all].filter(([domain]) => domain !== ADMIN_DOMAIN)));
+  return derived(files, (all) => all && new Map([...all].filter(([domain]) => domain !== ADMIN_DOMAIN)));
 }
 
 /** Derives once for every set: a decision asks for it each time. */
-function derived(files: PolicySource, derive: (all: PolicySet) => PolicySet): PolicySource {
+function derived(files: PolicySource, derive: (all: PolicySet | undefined) => PolicySet | undefined): PolicySource {
   let from = files.current();
   let set = derive(from);
   return {

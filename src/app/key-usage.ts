@@ -91,7 +91,7 @@ export class KeyUsage {
 
   async #counters(id: string): Promise<readonly KeyCounter[]> {
     const record = await this.#options.keys.find(id);
-    return countersOf(this.#options.policies.current(), record);
+    return countersOf(this.#options.policies.current() ?? new Map(), record);
   }
 
   async #read(counters: readonly KeyCounter[]): Promise<readonly PolicyUsage[]> {

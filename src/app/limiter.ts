@@ -2,20 +2,32 @@
 import type { KeyHasher } from '../core/api-key.ts';
 import { type Decision, failsFor, settle, type Taken } from '../core/decision.ts';
 import { checkRequest, type LimitRequest } from '../core/descriptor.ts';
-import { InvalidApiKey, Undecidable } from '../core/errors.ts';
-import { type Answer, answerOf } from '../core/headers.ts';
-import { type Plan, planOf } from '../core/plan.ts';
+import { dynamicMetadata } from '../core/dynamic-metadata.ts';
+import { InvalidApiKey, InvalidRequest, Undecidable } from '../core/errors.ts';
+import { type Answer, answerOf, type ReferenceHeaders } from '../core/headers.ts';
+import type { Hit } from '../core/hit.ts';
+import type { JsonObject } from '../core/limit.ts';
+import { type Modes, NO_MODES, type Plan, planOf } from '../core/plan.ts';
+import type { DomainPolicy } from '../core/policy.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { CallTrace, DecisionObserver, Door } from '../ports/observer.ts';
+import type { CallTrace, Door, ObservedCall, RequestObserver } from '../ports/observer.ts';
 import type { PolicySource } from '../ports/policy-source.ts';
+import type { DeniedCache } from './denied-cache.ts';
 import type { StoreGuard } from './store-guard.ts';
 
 export interface LimiterOptions {
   readonly policies: PolicySource;
   readonly store: Pick<StoreGuard, 'take'>;
   readonly clock: Clock;
-  readonly observer: Pick<DecisionObserver, 'decided' | 'undecided'>;
+  readonly observer: RequestObserver;
   readonly hasher: KeyHasher;
+  readonly modes?: Modes | undefined;
+  /** Names of the fields in the style `reference`; undefined: that style tells nothing. */
+  readonly responseHeaders?: ReferenceHeaders | undefined;
+  /** Decisions come with what gateways may log of them. */
+  readonly hasDynamicMetadata?: boolean | undefined;
+  /** Answers for counters that are known to be full. */
+  readonly denied?: DeniedCache | undefined;
 }
 
 /** What is known of a call besides its request. */
@@ -30,6 +42,7 @@ export interface Call {
 export interface Decided {
   readonly decision: Decision;
   readonly answer: Answer;
+  readonly metadata: JsonObject | undefined;
 }
 
 export class Limiter {
@@ -42,35 +55,70 @@ export class Limiter {
   /**
    * @throws InvalidRequest for a request that no policy could decide; nothing was charged
    * @throws InvalidApiKey where the policy wants an error for an inactive key in place of a denial
-   * @throws Undecidable when the counters did not answer in time
+   * @throws Undecidable when the counters did not answer in time, or no policies were loaded
    */
   async decide(request: LimitRequest, call: Call): Promise<Decided> {
-    const { policies, clock, observer, hasher } = this.#options;
+    const { clock, observer, hasher, modes = NO_MODES } = this.#options;
     const startedAt = clock.monotonicMillis();
-    checkRequest(request);
-    const policy = policies.current().get(request.domain);
-    const plan = planOf(request, policy, hasher);
+    this.#check(request, call.door);
+    let policy: DomainPolicy | undefined;
+    const observed = (): ObservedCall => ({
+      door: call.door,
+      domain: policy?.domain,
+      requestedDomain: request.domain,
+      durationMillis: clock.monotonicMillis() - startedAt,
+    });
     try {
+      policy = this.#policyOf(request);
+      const plan = planOf(request, policy, hasher, modes);
       const taken = await this.#take(plan, call);
       const decision = settle(plan, taken);
       call.trace?.decided(policy?.domain, decision);
-      observer.decided(call.door, policy?.domain, decision, clock.monotonicMillis() - startedAt);
+      observer.decided(observed(), decision);
       if (failsFor(plan, taken)) throw new InvalidApiKey();
-      return { decision, answer: answerOf(decision, policy?.headerStyle ?? 'off') };
+      return this.#decided(request, policy, decision);
     } catch (error) {
-      if (error instanceof Undecidable) {
-        observer.undecided(call.door, policy?.domain, error, clock.monotonicMillis() - startedAt);
-      }
+      if (error instanceof Undecidable) observer.undecided(observed(), error);
       throw error;
     }
+  }
+
+  #check(request: LimitRequest, door: Door): void {
+    try {
+      checkRequest(request);
+    } catch (error) {
+      if (error instanceof InvalidRequest) this.#options.observer.refused({ door });
+      throw error;
+    }
+  }
+
+  #policyOf({ domain }: LimitRequest): DomainPolicy | undefined {
+    const policies = this.#options.policies.current();
+    if (policies === undefined) throw new Undecidable('NO_POLICY', 'no rate limit configuration loaded');
+    return policies.get(domain);
+  }
+
+  #decided(request: LimitRequest, policy: DomainPolicy | undefined, decision: Decision): Decided {
+    const { responseHeaders, hasDynamicMetadata, hasher } = this.#options;
+    return {
+      decision,
+      answer: answerOf(decision, policy?.headerStyle ?? 'off', responseHeaders),
+      metadata: hasDynamicMetadata === true ? dynamicMetadata(request, policy, decision, hasher) : undefined,
+    };
   }
 
   async #take(plan: Plan, call: Call): Promise<Taken> {
     // What meets no limit, or is refused by its form, is answered without the store, and so during its outages, too.
     if (plan.hits.length === 0) return { nowSeconds: Math.floor(this.#options.clock.nowMillis() / 1_000), found: [] };
-    const endStoreCall = call.trace?.storeCall(plan.hits.length);
+    const recalled = this.#options.denied?.recall(plan);
+    if (recalled === undefined) return this.#askStore(plan.hits, call);
+    return recalled.complete(recalled.asked.length === 0 ? undefined : await this.#askStore(recalled.asked, call));
+  }
+
+  async #askStore(hits: readonly Hit[], call: Call): Promise<Taken> {
+    const endStoreCall = call.trace?.storeCall(hits.length);
     try {
-      const taken = await this.#options.store.take(plan.hits, call.remainingMillis);
+      const taken = await this.#options.store.take(hits, call.remainingMillis);
       endStoreCall?.(undefined);
       return taken;
     } catch (error) {

@@ -1,6 +1,11 @@
-/** What the process runs with: defaults filled in, contradictions refused, frozen. */
-import type { RedisAddress } from '../adapters/redis/connect.ts';
+/** What the process runs with: contradictions refused, frozen. */
+import type { RedisOptions } from '../adapters/redis/connect.ts';
+import type { StatsConfig } from '../observability/stats/config.ts';
+import type { GrpcConfig, TlsConfig } from '../surfaces/grpc/config.ts';
 import { type Env, EnvError } from './env.ts';
+import { type PoliciesConfig, policiesOf } from './policies.ts';
+import { perSecondRedisOf, redisOf } from './redis.ts';
+import { statsOf } from './stats.ts';
 
 export interface Address {
   readonly host: string;
@@ -10,146 +15,168 @@ export interface Address {
 
 export interface Config {
   readonly http: Address;
-  readonly grpc: Address;
-  readonly debug: Address;
-  readonly logLevel: LogLevel;
-  /** A file or a directory. */
-  readonly policyPath: string;
+  readonly grpc: GrpcConfig;
+  readonly debug: DebugConfig;
+  readonly log: { readonly level: LogLevel; readonly format: 'text' | 'json' };
+  readonly policies: PoliciesConfig;
   readonly store: { readonly type: 'memory'; readonly subjectsMax: number } | RedisStoreConfig;
   /** No store call waits longer for a silent store, nor three times as long for a busy one. */
   readonly storeTimeoutMillis: number;
+  readonly deciding: DecidingConfig;
   /** With a secret, keys are stored as HMAC-SHA-256 instead of SHA-256. */
   readonly apiKeyHash: { readonly secret: string | undefined; readonly previousSecret: string | undefined };
   /** The key registry answers to these; without any it is not there. */
   readonly adminTokens: readonly string[];
+  /** Undefined: nobody wants any, and nothing is counted for them. */
+  readonly stats: StatsConfig | undefined;
   /** How long connections are still taken after health has gone down. */
   readonly drainDelayMillis: number;
   /** How long calls in flight may take to end. */
   readonly drainTimeoutMillis: number;
 }
 
-export interface RedisStoreConfig {
-  readonly type: 'redis';
-  readonly redis: RedisAddress;
-  readonly keyPrefix: string;
-  readonly expirationJitterMaxSeconds: number;
+export interface DebugConfig extends Address {
+  /** Only if no other machine can reach the port. */
+  readonly profiling: boolean;
 }
 
-const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
+export interface RedisStoreConfig {
+  readonly type: 'redis';
+  readonly redis: RedisOptions;
+  /** Where limits per second are counted, if not with the others. */
+  readonly perSecond: RedisOptions | undefined;
+  readonly keyPrefix: string;
+  readonly expirationJitterMaxSeconds: number;
+  /** Health is down while there is no connection. */
+  readonly healthNeedsConnection: boolean;
+}
 
-// A million subjects of two windows take about 600 MB.
-const MEMORY_SUBJECTS_MAX = 1_000_000;
-// Beyond Envoy's own patience, but short enough that a frozen Redis is noticed before callers pile up.
-const REDIS_OP_TIMEOUT_MILLIS = 100;
-const REDIS_OP_TIMEOUT_MILLIS_MAX = 60_000;
-// A timer of Node holds 31 bits of milliseconds: beyond, it fires at once.
-const DRAIN_MILLIS_MAX = 86_400_000;
-const REDIS_PORT = 6_379;
+/** What holds for the decisions of all domains. */
+export interface DecidingConfig {
+  /** From which share of a limit on statistics count a hit as near it. */
+  readonly nearLimitRatio: number;
+  /** 0: refusals are not remembered. */
+  readonly localCacheBytes: number;
+  /** Where one `rate_limit` of a call is exceeded, its others are not charged. */
+  readonly stopWhenOver: boolean;
+  readonly shadowMode: boolean;
+  readonly quotaMode: boolean;
+  readonly dynamicMetadata: boolean;
+  /** Names of headers; undefined: none are sent in domains whose headers are `reference`. */
+  readonly responseHeaders: { readonly limit: string; readonly remaining: string; readonly reset: string } | undefined;
+}
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+
+/** The reference's names of levels that are called otherwise here. */
+const LEVELS = { warning: 'warn', panic: 'fatal' } as const;
+
+// A timer of Node holds 24.8 days, and an age is jittered by a tenth.
+const AGE_MILLIS_MAX = 20 * 86_400_000;
 
 /** @throws EnvError naming the variable that contradicts another, or lacks */
 export function toConfig(env: Env): Config {
-  if (env.policyPath === undefined)
-    throw new EnvError('POLICY_PATH', 'is required: a policy file or a directory of them');
+  const { LOG_LEVEL: level } = env;
   return Object.freeze({
-    http: { host: env.host ?? '0.0.0.0', port: env.port ?? 8080 },
-    grpc: { host: env.grpcHost ?? '0.0.0.0', port: env.grpcPort ?? 8081 },
-    debug: { host: env.debugHost ?? '127.0.0.1', port: env.debugPort ?? 6070 },
-    logLevel: logLevelOf(env),
-    policyPath: env.policyPath,
+    http: { host: env.HOST, port: env.PORT },
+    grpc: grpcOf(env),
+    debug: debugOf(env),
+    log: { level: level === 'warning' || level === 'panic' ? LEVELS[level] : level, format: env.LOG_FORMAT },
+    policies: policiesOf(env),
     store: storeOf(env),
-    storeTimeoutMillis: storeTimeoutOf(env),
+    storeTimeoutMillis: env.REDIS_OP_TIMEOUT,
+    deciding: decidingOf(env),
     apiKeyHash: apiKeyHashOf(env),
     adminTokens: adminTokensOf(env),
-    drainDelayMillis: drainMillis('DRAIN_DELAY', env.drainDelayMillis ?? 0),
-    drainTimeoutMillis: drainMillis('DRAIN_TIMEOUT', env.drainTimeoutMillis ?? 10_000),
+    stats: statsOf(env),
+    drainDelayMillis: env.DRAIN_DELAY,
+    drainTimeoutMillis: env.DRAIN_TIMEOUT,
   });
 }
 
-function logLevelOf({ logLevel }: Env): LogLevel {
-  const level = logLevel?.toLowerCase() ?? 'info';
-  const known = LOG_LEVELS.find((name) => name === level);
-  if (!known) throw new EnvError('LOG_LEVEL', `expected one of ${LOG_LEVELS.join(', ')}, got '${logLevel}'`);
-  return known;
+function debugOf({ DEBUG_HOST: host, DEBUG_PORT: port, DEBUG_PROFILING: profiling }: Env): DebugConfig {
+  // A heap snapshot holds every secret of the process.
+  if (profiling && !/^(127\.\d+\.\d+\.\d+|::1|localhost)$/.test(host))
+    throw new EnvError('DEBUG_PROFILING', `contradicts DEBUG_HOST: ${host} is not this machine alone`);
+  return { host, port, profiling };
+}
+
+function grpcOf(env: Env): GrpcConfig {
+  const { GRPC_UDS: path } = env;
+  return {
+    listen: path === undefined ? { host: env.GRPC_HOST, port: env.GRPC_PORT } : { path },
+    ...(env.GRPC_SERVER_USE_TLS ? { tls: grpcTlsOf(env) } : {}),
+    maxConnectionAgeMillis: Math.min(env.GRPC_MAX_CONNECTION_AGE, AGE_MILLIS_MAX),
+    maxConnectionAgeGraceMillis: Math.min(env.GRPC_MAX_CONNECTION_AGE_GRACE, AGE_MILLIS_MAX),
+  };
+}
+
+function grpcTlsOf(env: Env): TlsConfig {
+  const { GRPC_SERVER_TLS_CERT: certPath, GRPC_SERVER_TLS_KEY: keyPath } = env;
+  const { GRPC_CLIENT_TLS_CACERT: clientCaPath, GRPC_CLIENT_TLS_SAN: clientSan } = env;
+  if (certPath === undefined) throw new EnvError('GRPC_SERVER_TLS_CERT', 'is required with GRPC_SERVER_USE_TLS');
+  if (keyPath === undefined) throw new EnvError('GRPC_SERVER_TLS_KEY', 'is required with GRPC_SERVER_USE_TLS');
+  if (clientSan !== undefined && clientCaPath === undefined)
+    throw new EnvError('GRPC_CLIENT_TLS_SAN', 'stands beside GRPC_CLIENT_TLS_CACERT, which is not set');
+  return {
+    certPath,
+    keyPath,
+    ...(clientCaPath === undefined ? {} : { clientCaPath }),
+    ...(clientSan === undefined ? {} : { clientSan }),
+  };
 }
 
 function storeOf(env: Env): Config['store'] {
-  const type = env.backendType?.toLowerCase() ?? (env.redisUrl === undefined ? 'memory' : 'redis');
-  if (type === 'memory') {
-    if (env.redisUrl !== undefined)
-      throw new EnvError('BACKEND_TYPE', 'memory contradicts REDIS_URL: unset one of them');
-    const subjectsMax = env.memorySubjectsMax ?? MEMORY_SUBJECTS_MAX;
-    if (subjectsMax === 0) throw new EnvError('MEMORY_SUBJECTS_MAX', 'must be at least 1');
-    return { type: 'memory', subjectsMax };
+  const { BACKEND_TYPE: type, REDIS_URL: url } = env;
+  if (type === 'memory' && url !== undefined)
+    throw new EnvError('BACKEND_TYPE', 'memory contradicts REDIS_URL: unset one of them');
+  if (type === 'redis' && url === undefined) throw new EnvError('REDIS_URL', 'is required when BACKEND_TYPE is redis');
+  if (url === undefined) {
+    if (env.REDIS_PERSECOND) throw new EnvError('REDIS_PERSECOND', 'stands beside REDIS_URL, which is not set');
+    return { type: 'memory', subjectsMax: env.MEMORY_SUBJECTS_MAX };
   }
-  if (type !== 'redis') throw new EnvError('BACKEND_TYPE', `expected redis or memory, got '${env.backendType}'`);
-  if (env.redisUrl === undefined) throw new EnvError('REDIS_URL', 'is required when BACKEND_TYPE is redis');
   return {
     type: 'redis',
-    redis: { ...parseRedisUrl(env.redisUrl), ...authOf(env) },
-    keyPrefix: env.cacheKeyPrefix ?? '',
-    expirationJitterMaxSeconds: env.expirationJitterMaxSeconds ?? 300,
+    redis: redisOf(env, url),
+    perSecond: perSecondRedisOf(env),
+    keyPrefix: env.CACHE_KEY_PREFIX,
+    expirationJitterMaxSeconds: Math.max(0, env.EXPIRATION_JITTER_MAX_SECONDS),
+    healthNeedsConnection: env.REDIS_HEALTH_CHECK_ACTIVE_CONNECTION,
   };
 }
 
-function apiKeyHashOf({ apiKeyHashSecret, apiKeyHashSecretPrevious }: Env): Config['apiKeyHash'] {
-  if (apiKeyHashSecretPrevious !== undefined && apiKeyHashSecret === undefined)
+function decidingOf(env: Env): DecidingConfig {
+  return {
+    nearLimitRatio: env.NEAR_LIMIT_RATIO,
+    localCacheBytes: env.LOCAL_CACHE_SIZE_IN_BYTES,
+    stopWhenOver: env.STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT,
+    shadowMode: env.SHADOW_MODE,
+    quotaMode: env.QUOTA_MODE,
+    dynamicMetadata: env.RESPONSE_DYNAMIC_METADATA,
+    responseHeaders: env.LIMIT_RESPONSE_HEADERS_ENABLED ? responseHeadersOf(env) : undefined,
+  };
+}
+
+function responseHeadersOf(env: Env): DecidingConfig['responseHeaders'] {
+  for (const name of ['LIMIT_LIMIT_HEADER', 'LIMIT_REMAINING_HEADER', 'LIMIT_RESET_HEADER'] as const) {
+    // RFC 9110 §5.6.2: a gateway could not send anything else.
+    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(env[name]))
+      throw new EnvError(name, `expected the name of a header, got '${env[name]}'`);
+  }
+  return { limit: env.LIMIT_LIMIT_HEADER, remaining: env.LIMIT_REMAINING_HEADER, reset: env.LIMIT_RESET_HEADER };
+}
+
+function apiKeyHashOf(env: Env): Config['apiKeyHash'] {
+  const { API_KEY_HASH_SECRET: secret, API_KEY_HASH_SECRET_PREVIOUS: previousSecret } = env;
+  if (previousSecret !== undefined && secret === undefined)
     throw new EnvError('API_KEY_HASH_SECRET_PREVIOUS', 'stands beside API_KEY_HASH_SECRET, which is not set');
-  return { secret: apiKeyHashSecret, previousSecret: apiKeyHashSecretPrevious };
+  return { secret, previousSecret };
 }
 
 /** Separated by commas. Never repeated in errors. */
-function adminTokensOf({ adminToken }: Env): readonly string[] {
-  const tokens = adminToken?.split(',').map((token) => token.trim()) ?? [];
+function adminTokensOf({ ADMIN_TOKEN: text }: Env): readonly string[] {
+  const tokens = text?.split(',').map((token) => token.trim()) ?? [];
   // What a header cannot carry would be a token that nobody can present.
   if (tokens.every((token) => /^[\x21-\x7e]+$/.test(token))) return tokens;
   throw new EnvError('ADMIN_TOKEN', 'expected tokens of printable ASCII without spaces, separated by commas');
-}
-
-function storeTimeoutOf({ redisOpTimeoutMillis }: Env): number {
-  const millis = redisOpTimeoutMillis ?? REDIS_OP_TIMEOUT_MILLIS;
-  if (millis >= 1 && millis <= REDIS_OP_TIMEOUT_MILLIS_MAX) return millis;
-  throw new EnvError('REDIS_OP_TIMEOUT', `expected 1ms to 60s, got ${millis}ms`);
-}
-
-function drainMillis(name: string, millis: number): number {
-  if (millis <= DRAIN_MILLIS_MAX) return millis;
-  throw new EnvError(name, 'expected at most 24h');
-}
-
-/** `host:port`, `host`, `/path/of/socket`, or `redis[s]://[user[:password]@]host[:port][/db]`. Never repeated in errors: it may hold a password. */
-function parseRedisUrl(url: string): RedisAddress {
-  if (url.startsWith('/')) return { path: url };
-  const parsed = URL.parse(/^rediss?:\/\//.test(url) ? url : `redis://${url}`);
-  const db = parsed?.pathname.replace(/^\//, '') ?? '';
-  const username = decoded(parsed?.username ?? '');
-  const password = decoded(parsed?.password ?? '');
-  if (!parsed?.hostname || !/^\d{0,5}$/.test(db) || username === undefined || password === undefined) {
-    throw new EnvError('REDIS_URL', 'expected host:port, a socket path, or redis://user:password@host:port/db');
-  }
-  return {
-    host: parsed.hostname.replace(/^\[|\]$/g, ''),
-    port: parsed.port === '' ? REDIS_PORT : Number(parsed.port),
-    ...(username === '' ? {} : { username }),
-    ...(password === '' ? {} : { password }),
-    ...(db === '' ? {} : { db: Number(db) }),
-    tls: parsed.protocol === 'rediss:',
-  };
-}
-
-/** @returns undefined for what is no percent-encoding */
-function decoded(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** `password`, or `user:password` split at the first colon. */
-function authOf({ redisAuth }: Env): RedisAddress {
-  if (redisAuth === undefined) return {};
-  const colon = redisAuth.indexOf(':');
-  if (colon < 0) return { password: redisAuth };
-  return { username: redisAuth.slice(0, colon), password: redisAuth.slice(colon + 1) };
 }

@@ -13,6 +13,8 @@ export interface Found {
   readonly windows: readonly Window[];
   /** For every window two numbers: its start, and what was used before this hit. */
   readonly counts: readonly number[];
+  /** Known from an earlier call: the store was not asked, and nothing charged. */
+  readonly cached?: boolean | undefined;
 }
 
 /** What the store read and did, in one atomic step. */
@@ -36,6 +38,23 @@ export interface WindowReading {
   readonly over: boolean;
 }
 
+/** What statistics need of one status. */
+export interface Counted {
+  /** See stats-key.ts; not yet fit for any wire. */
+  readonly statsKey: string;
+  /** What the request charges; 0 for a peek and for a refund. */
+  readonly hits: number;
+  /** Of the reported window: what was used with this charge, made or not. */
+  readonly used: number;
+  readonly max: number;
+  /** It does not fit. */
+  readonly over: boolean;
+  /** Known not to fit: the store was not asked. */
+  readonly cached: boolean;
+  /** In shadow mode. */
+  readonly shadow: boolean;
+}
+
 /** The answer to one descriptor. */
 export interface Status {
   readonly reason: Reason;
@@ -44,6 +63,12 @@ export interface Status {
   readonly readings: readonly WindowReading[];
   /** The most restrictive of them; undefined without a limit. */
   readonly reported: WindowReading | undefined;
+  /** It is one of those for which the request is denied. */
+  readonly denies: boolean;
+  /** It denies only jointly with the others in quota mode. */
+  readonly quota: boolean;
+  /** Undefined where nothing is counted. */
+  readonly counted: Counted | undefined;
 }
 
 export interface Decision {
@@ -54,41 +79,53 @@ export interface Decision {
   readonly statuses: readonly Status[];
   /** The status that the caller is told of: what denies, else what is most restrictive. Shadowed limits are never told. */
   readonly deciding: Status | undefined;
+  /** It would have been denied, were it not for SHADOW_MODE. */
+  readonly globallyShadowed: boolean;
 }
 
 /** @param taken the answer to exactly these hits; without hits no store is asked, so that such answers hold during an outage */
 export function settle(plan: Plan, taken: Taken): Decision {
   const verdict = verdictOf(plan.hits, taken.found);
-  const denied = plan.refused || verdict.denied;
-  let next = 0;
+  const isOver = plan.shadow ? deniesWithoutShadow(plan, verdict) : plan.refused || verdict.denied;
+  const denied = isOver && !plan.shadow;
   const statuses = plan.descriptors.map((planned): Status => {
     if (planned === undefined) return NO_LIMIT;
-    if (planned.hit === undefined) return refusedStatus(planned.limit);
-    const outcome = verdict.outcomes[next] as Outcome;
-    const found = taken.found[next] as Found;
-    next += 1;
-    return statusOf(planned, planned.hit, found, outcome, { ...verdict, denied });
+    if (planned.outcome === 'unlimited') return { ...NO_LIMIT, limit: planned.limit };
+    if (planned.outcome === 'refused') return refusedStatus(planned, planned.limit);
+    return statusOf(planned, plan, taken, { ...verdict, denied });
   });
-  const deciding = decidingOf(statuses, denied);
   return {
     allowed: !denied,
-    reason: overallReason(statuses, deciding),
+    reason: overallReason(statuses, isOver, denied),
     nowSeconds: taken.nowSeconds,
     statuses,
-    deciding,
+    deciding: decidingOf(statuses, denied),
+    globallyShadowed: isOver && plan.shadow,
   };
 }
 
+/** Under SHADOW_MODE hits deny nothing: what the verdict would be otherwise. */
+function deniesWithoutShadow({ descriptors }: Plan, { outcomes }: Verdict): boolean {
+  let joint = 0;
+  let jointOver = 0;
+  for (const planned of descriptors) {
+    if (planned === undefined || planned.outcome === 'unlimited') continue;
+    const misfits = planned.hitAt < 0 || outcomes[planned.hitAt] !== 'fits';
+    if (planned.denies === 'alone' && misfits) return true;
+    if (planned.denies !== 'jointly') continue;
+    joint += 1;
+    if (misfits) jointOver += 1;
+  }
+  return joint > 0 && jointOver === joint;
+}
+
 /** Whether the policy wants a call to fail because of an API key that is no longer good. */
-export function failsFor(plan: Plan, taken: Taken): boolean {
-  let next = 0;
-  return plan.descriptors.some((planned) => {
-    if (planned?.hit === undefined) return false;
-    const { standing } = taken.found[next] as Found;
-    next += 1;
+export function failsFor({ descriptors, hits }: Plan, taken: Taken): boolean {
+  return descriptors.some((planned) => {
+    if (!planned?.failsInactive) return false;
+    const { standing } = taken.found[planned.hitAt] as Found;
     // Where keys without a record are refused, so are made-up keys with somebody's id: an error might let them pass.
-    const isInactive = standing === 'inactive' || (standing === 'replaced' && planned.hit.key?.unknown !== undefined);
-    return planned.failsInactive && isInactive;
+    return standing === 'inactive' || (standing === 'replaced' && hits[planned.hitAt]?.key?.unknown !== undefined);
   });
 }
 
@@ -128,8 +165,8 @@ export function isChargedHit({ charging }: Hit, outcome: Outcome, { denied, stop
   return charging === 'always' || outcome === 'over' || !stopped;
 }
 
-/** Whether a status is one of those that deny. */
-export function isDenial({ reason }: Status): boolean {
+/** Whether the status of its descriptor is OVER_LIMIT, whatever becomes of the request. */
+export function isOverLimit({ reason }: Status): boolean {
   return reason === 'over_limit' || reason === 'cost_exceeds_limit' || reason === 'invalid_api_key';
 }
 
@@ -143,7 +180,15 @@ export function mostRestrictive(readings: readonly WindowReading[]): WindowReadi
   );
 }
 
-const NO_LIMIT: Status = { reason: 'no_limit', limit: undefined, readings: [], reported: undefined };
+const NO_LIMIT: Status = {
+  reason: 'no_limit',
+  limit: undefined,
+  readings: [],
+  reported: undefined,
+  denies: false,
+  quota: false,
+  counted: undefined,
+};
 
 function outcomeOf(hit: Hit, { windows, counts }: Found): Outcome {
   if (windows.length === 0) return 'refused';
@@ -151,18 +196,48 @@ function outcomeOf(hit: Hit, { windows, counts }: Found): Outcome {
   return isHitOver ? 'over' : 'fits';
 }
 
-function statusOf(planned: PlannedDescriptor, hit: Hit, found: Found, outcome: Outcome, verdict: Verdict): Status {
+function statusOf(planned: PlannedDescriptor, { hits }: Plan, taken: Taken, verdict: Verdict): Status {
+  const hit = hits[planned.hitAt] as Hit;
+  const found = taken.found[planned.hitAt] as Found;
+  const outcome = verdict.outcomes[planned.hitAt] as Outcome;
   const { standing, windows } = found;
   const policyLimit = standing === undefined || isRecordsOwn(standing) ? planned.limit : planned.unknownLimit;
-  if (outcome === 'refused') return refusedStatus(policyLimit);
+  if (outcome === 'refused') return refusedStatus(planned, policyLimit);
   const limit = windows === policyLimit.windows ? policyLimit : { ...policyLimit, windows };
-  const readings = readingsOf(hit, found, isChargedHit(hit, outcome, verdict));
-  const reason = reasonOf(limit, hit, outcome === 'over');
-  return { reason, limit, readings, reported: mostRestrictive(readings) };
+  const isCharged = isChargedHit(hit, outcome, verdict);
+  const readings = readingsOf(hit, found, isCharged);
+  const over = outcome === 'over';
+  const reason = reasonOf(limit, hit, over);
+  const reported = mostRestrictive(readings);
+  const counted = countedOf(planned, hit, found, { over, isCharged, at: readings.indexOf(reported as WindowReading) });
+  const denies = over && verdict.denied && planned.denies !== 'never';
+  return { reason, limit, readings, reported, denies, quota: planned.quota, counted };
 }
 
-function refusedStatus(limit: Limit): Status {
-  return { reason: limit.shadow ? 'shadowed' : 'invalid_api_key', limit, readings: [], reported: undefined };
+/** @param at the index of the reported window */
+function countedOf(
+  planned: PlannedDescriptor,
+  hit: Hit,
+  found: Found,
+  { over, isCharged, at }: { readonly over: boolean; readonly isCharged: boolean; readonly at: number },
+): Counted {
+  const hits = Math.max(0, hit.cost);
+  // envoyproxy/ratelimit tells what its counter stands at, which in stop mode is without what was not added.
+  const added = hit.charging === 'stop' && !isCharged ? 0 : hits;
+  return {
+    statsKey: planned.statsKey,
+    hits,
+    used: (found.counts[2 * at + 1] as number) + added,
+    max: (found.windows[at] as Window).max,
+    over,
+    cached: found.cached === true,
+    shadow: planned.limit.shadow,
+  };
+}
+
+function refusedStatus({ quota, denies }: PlannedDescriptor, limit: Limit): Status {
+  const reason = limit.shadow ? 'shadowed' : 'invalid_api_key';
+  return { ...NO_LIMIT, reason, limit, quota, denies: denies !== 'never' };
 }
 
 function readingsOf(hit: Hit, { windows, counts }: Found, isCharged: boolean): WindowReading[] {
@@ -192,14 +267,14 @@ function decidingOf(statuses: readonly Status[], denied: boolean): Status | unde
   if (deciding !== undefined) return deciding;
   for (const status of statuses) {
     if (status.reported === undefined || status.limit?.shadow === true) continue;
-    if (denied && !isDenial(status)) continue;
-    if (deciding?.reported === undefined || outranks(status.reported, deciding.reported)) deciding = status;
+    if (denied && !status.denies) continue;
+    if (deciding?.reported === undefined || outranks(status.reported, deciding.reported, denied)) deciding = status;
   }
   return deciding;
 }
 
-function outranks(next: WindowReading, best: WindowReading): boolean {
-  return next.over ? next.endsAt > best.endsAt : isTighter(next, best);
+function outranks(next: WindowReading, best: WindowReading, denied: boolean): boolean {
+  return denied ? next.endsAt > best.endsAt : isTighter(next, best);
 }
 
 function isTighter(next: WindowReading, best: WindowReading): boolean {
@@ -207,9 +282,12 @@ function isTighter(next: WindowReading, best: WindowReading): boolean {
 }
 
 /** What no waiting helps is worth telling first. */
-function overallReason(statuses: readonly Status[], deciding: Status | undefined): Reason {
+function overallReason(statuses: readonly Status[], isOver: boolean, denied: boolean): Reason {
   const reasons = new Set(statuses.map((status) => status.reason));
-  for (const reason of ['invalid_api_key', 'cost_exceeds_limit', 'over_limit', 'shadowed'] as const)
-    if (reasons.has(reason)) return reason;
-  return deciding === undefined && !reasons.has('within_limit') ? 'no_limit' : 'within_limit';
+  if (denied) {
+    for (const reason of ['invalid_api_key', 'cost_exceeds_limit'] as const) if (reasons.has(reason)) return reason;
+    return 'over_limit';
+  }
+  if (isOver || reasons.has('shadowed')) return 'shadowed';
+  return statuses.some(({ counted }) => counted !== undefined) ? 'within_limit' : 'no_limit';
 }

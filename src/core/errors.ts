@@ -33,12 +33,13 @@ export class PreconditionFailed extends Refusal {
 }
 
 export type UndecidableCode =
+  | 'NO_POLICY' // no policies were ever loaded
   | 'STORE_TIMEOUT' // no answer by the deadline; the charge may or may not have been made
   | 'STORE_FAILED' // the store answered with an error, or its connection broke
   | 'STORE_OPEN' // the breaker is open: nothing was sent
   | 'STORE_BUSY'; // too many calls are waiting already: nothing was sent
 
-/** Nobody's mistake: the counters cannot be reached in time. The gateway's failure mode decides. */
+/** Nobody's mistake: the counters cannot be reached in time, or nothing says what to count. The gateway's failure mode decides. */
 export class Undecidable extends Error {
   readonly code: UndecidableCode;
 

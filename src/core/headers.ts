@@ -1,5 +1,5 @@
 /** What a decision tells the caller: header fields and body, in the style that its domain has chosen. */
-import type { Decision, Reason, Status, WindowReading } from './decision.ts';
+import { type Decision, isOverLimit, type Reason, type Status, type WindowReading } from './decision.ts';
 import type { Window } from './limit.ts';
 import type { HeaderStyle } from './policy.ts';
 
@@ -18,15 +18,16 @@ const NOTHING: Answer = { headers: [], body: undefined, retryAfterSeconds: undef
 
 /**
  * Renders a decision. Without a limit that applies and is enforced there is nothing to tell.
- * `reference` is ruled by variables that are off by default, so it tells nothing here.
+ * @param names of the fields of the style `reference`, which tells nothing without them
  */
-export function answerOf(decision: Decision, style: HeaderStyle): Answer {
+export function answerOf(decision: Decision, style: HeaderStyle, names?: ReferenceHeaders): Answer {
   const { deciding, nowSeconds } = decision;
   if (decision.reason === 'invalid_api_key') return invalidKey(style);
+  if (style === 'reference') return referenceAnswer(decision, names);
   if (deciding?.reported === undefined) return NOTHING;
   // One number for every field that names the instant: E - floor(now), so that they cannot contradict each other.
   const resetSeconds = deciding.reported.endsAt - nowSeconds;
-  const told = decision.statuses.filter((status) => status.limit !== undefined && !status.limit.shadow);
+  const told = decision.statuses.filter((status) => status.reported !== undefined && status.limit?.shadow === false);
   const headers = fields(style, told, deciding.reported, resetSeconds, nowSeconds);
   if (decision.allowed) return { ...NOTHING, headers };
   const body = style === 'ietf' ? quotaExceeded(told) : rateLimited(decision.reason, resetSeconds);
@@ -35,6 +36,42 @@ export function answerOf(decision: Decision, style: HeaderStyle): Answer {
     body,
     retryAfterSeconds: resetSeconds,
   };
+}
+
+/** LIMIT_LIMIT_HEADER, LIMIT_REMAINING_HEADER, LIMIT_RESET_HEADER. */
+export interface ReferenceHeaders {
+  readonly limit: string;
+  readonly remaining: string;
+  readonly reset: string;
+}
+
+/** Gateways make the response to a denial themselves: the body is for callers that ask directly. */
+function referenceAnswer(decision: Decision, names: ReferenceHeaders | undefined): Answer {
+  const headers = names === undefined ? [] : referenceFields(decision, names);
+  const { allowed, reason, deciding, nowSeconds } = decision;
+  if (allowed || deciding?.reported === undefined) return { ...NOTHING, headers };
+  const retryAfterSeconds = deciding.reported.endsAt - nowSeconds;
+  return { headers, body: rateLimited(reason, retryAfterSeconds), retryAfterSeconds };
+}
+
+/**
+ * envoyproxy/ratelimit's choice of the limit that it tells: the first with the least left, but the last that is over
+ * limit, if there is one. What is over limit in quota mode has nothing left, shadowed limits are told like others.
+ */
+function referenceFields({ statuses, nowSeconds }: Decision, names: ReferenceHeaders): Header[] {
+  let told: WindowReading | undefined;
+  for (const status of statuses) {
+    const { reported } = status;
+    if (reported === undefined) continue;
+    const isPlainlyOver = isOverLimit(status) && !status.quota;
+    if (told === undefined || reported.remaining < told.remaining || isPlainlyOver) told = reported;
+  }
+  if (told === undefined) return [];
+  return [
+    [names.limit, String(told.window.max)],
+    [names.remaining, String(told.remaining)],
+    [names.reset, String(told.endsAt - nowSeconds)],
+  ];
 }
 
 function fields(

@@ -19,7 +19,9 @@ export interface KeyCounter {
  */
 export function countersOf(policies: PolicySet, record: KeyRecord): readonly KeyCounter[] {
   return [...policies.values()].flatMap((policy) =>
-    [...policy.root.children.values()].flatMap((node) => below(node, { policy, record, entries: [], keyAt: -1 })),
+    [...policy.root.children.values()].flatMap((node) =>
+      below(node, { policy, record, entries: [], keyAt: -1, path: [] }),
+    ),
   );
 }
 
@@ -29,23 +31,26 @@ interface Path {
   /** Up to the node's parent. */
   readonly entries: readonly { readonly key: string; readonly value: string }[];
   readonly keyAt: number;
+  /** What the entries met. */
+  readonly path: readonly PolicyNode[];
 }
 
 function below(node: PolicyNode, path: Path): KeyCounter[] {
   const isKey = node.keys !== undefined;
   const { type, id } = path.record;
   const value = isKey ? keyBeginning(type, id) : node.entry.value;
-  if (value === undefined) return [];
+  // Of a wildcard there is one counter only if all that meet it share it.
+  if (value === undefined || (node.wildcard !== undefined && !node.shared)) return [];
   const entries = [...path.entries, { key: node.entry.key, value }];
-  const here = { ...path, entries, keyAt: isKey ? path.entries.length : path.keyAt };
+  const here = { ...path, entries, keyAt: isKey ? path.entries.length : path.keyAt, path: [...path.path, node] };
   const children = [...node.children.values()].flatMap((child) => below(child, here));
   return here.keyAt < 0 ? children : [...counterAt(node, here), ...children];
 }
 
-function counterAt(node: PolicyNode, { policy, record, entries, keyAt }: Path): KeyCounter[] {
+function counterAt(node: PolicyNode, { policy, record, entries, keyAt, path }: Path): KeyCounter[] {
   const limit = limitAt(node, entries.at(-1)?.value ?? '', record.type);
-  if (limit === undefined) return [];
-  const subject = subjectOf(policy.domain, entries, keyAt, { kind: 'record', text: record.id });
+  if (limit === undefined || limit.unlimited) return [];
+  const subject = subjectOf(policy.domain, entries, { keyAt, path }, { kind: 'record', text: record.id });
   const windows = node.keys === undefined ? limit.windows : ownWindows(record, limit.windows);
   const peek = { cost: 0, need: 0, charging: 'always', denies: 'never' } as const;
   return [{ domain: policy.domain, policy: limit.policy, hit: { subject, record: record.id, windows, ...peek } }];

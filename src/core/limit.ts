@@ -36,7 +36,9 @@ export interface Window {
 export interface Limit {
   /** Where the node stands: its names joined by `.`; a closed set, so it may label metrics. */
   readonly policy: string;
-  /** Shortest first, lengths distinct, at least one. */
+  /** The name of its statistics, as in envoyproxy/ratelimit: the domain and `policy`, unless `detailed`. */
+  readonly statsKey: string;
+  /** Shortest first, lengths distinct, at least one; none where it is `unlimited`. */
   readonly windows: readonly Window[];
   /** `each`: counted whatever the verdict, as envoyproxy/ratelimit does. `together`: all windows or none. */
   readonly charging: 'each' | 'together';
@@ -44,6 +46,23 @@ export interface Limit {
   readonly overdraft: boolean;
   /** Counted and reported, never enforced. */
   readonly shadow: boolean;
+  /** Denies a request only if all such limits of the request do. */
+  readonly quota: boolean;
+  /** Everything passes, nothing is counted. */
+  readonly unlimited: boolean;
+  /** Its statistics are named by the values that requests bring. */
+  readonly detailed: boolean;
+  /** By which `replaces` of other limits call it; empty: by none. */
+  readonly name: string;
+  /** Names of limits that do not apply to a request that this one applies to. */
+  readonly replaces: readonly string[];
+  /** What gateways are told of requests that pass it. */
+  readonly metadata: JsonObject | undefined;
+}
+
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
+export interface JsonObject {
+  readonly [key: string]: JsonValue;
 }
 
 /** @returns undefined unless `text` is a unit or a duration such as `90s 5m 12h 7d`, of 1 … WINDOW_SECONDS_MAX seconds. */

@@ -1,38 +1,34 @@
 /** What a descriptor with an API key comes to: the hits of a key with a record, and of one without. */
-import { hashesOf, type KeyHasher, type KeyType, parseKey } from './api-key.ts';
+import { hashesOf, type KeyHasher, parseKey } from './api-key.ts';
 import { countedAddress } from './caller-address.ts';
 import type { Descriptor, Entry, LimitRequest } from './descriptor.ts';
 import type { Charge, Target } from './hit.ts';
-import type { Limit } from './limit.ts';
-import type { PlannedDescriptor } from './plan.ts';
+import type { Met, Planned } from './plan.ts';
 import type { DomainPolicy, KeyRules } from './policy.ts';
 import { type StandIn, subjectOf } from './subject.ts';
 
 /** A descriptor that met a node with `api_keys`. */
-export interface KeyedDescriptor {
+export interface KeyedDescriptor extends Met {
   readonly policy: DomainPolicy;
-  readonly descriptor: Descriptor;
   readonly addressOf: (descriptor: Descriptor) => string;
-  /** Which entry's value is the key. */
-  readonly keyAt: number;
+  readonly hasher: KeyHasher;
   readonly keys: KeyRules;
-  /** @param recordType of a key with a record */
-  readonly limitFor: (recordType?: KeyType) => Limit | undefined;
   readonly charge: Charge;
-  /** The limit is the key's own, not one of a node below it: the record's numbers may replace its. */
-  readonly ownLimits: boolean;
 }
 
-/** @param unknownLimit what applies to a key without a record */
-export function planKey(keyed: KeyedDescriptor, unknownLimit: Limit, hasher: KeyHasher): PlannedDescriptor {
-  const { keys, charge, ownLimits } = keyed;
-  const value = keyText(keyed);
+type PlannedKey = Pick<Planned, 'outcome' | 'hit' | 'limit' | 'failsInactive'>;
+
+export function planKey(keyed: KeyedDescriptor): PlannedKey {
+  const { keys, charge, hasher, keyAt, descriptor, limit: unknownLimit } = keyed;
+  const { value } = descriptor.entries[keyAt] as Entry;
   const key = parseKey(value);
   if (key === undefined) {
     // No record can be of it: nothing has to be looked up.
-    const target = unknownTarget(keyed, unknownLimit, () => hasher.hash(value), undefined);
-    const hit = target && { ...target, ...charge };
-    return { limit: unknownLimit, unknownLimit, hit, failsInactive: false };
+    const target = unknownTarget(keyed, () => hasher.hash(value), undefined);
+    if (target === undefined) {
+      return { outcome: 'refused', limit: unknownLimit, hit: undefined, failsInactive: false };
+    }
+    return { outcome: 'counted', limit: unknownLimit, hit: { ...target, ...charge }, failsInactive: false };
   }
   const hashes = hashesOf(value, hasher);
   const limit = keyed.limitFor(key.type) ?? unknownLimit;
@@ -43,33 +39,27 @@ export function planKey(keyed: KeyedDescriptor, unknownLimit: Limit, hasher: Key
     ...charge,
     key: {
       hashes,
-      ownLimits,
+      // The limit is the key's own, not one of a node below it: the record's numbers may replace its.
+      ownLimits: descriptor.override === undefined && keyAt === descriptor.entries.length - 1,
       refusesInactive: keys.inactive !== 'default',
-      unknown: unknownTarget(keyed, unknownLimit, () => hashes[0], key.id),
+      unknown: unknownTarget(keyed, () => hashes[0], key.id),
     },
   };
-  return { limit, unknownLimit, hit, failsInactive: keys.inactive === 'error' && charge.denies !== 'never' };
-}
-
-function keyText({ descriptor, keyAt }: KeyedDescriptor): string {
-  return (descriptor.entries[keyAt] as Entry).value;
+  const failsInactive = keys.inactive === 'error' && charge.denies !== 'never';
+  return { outcome: 'counted', limit, hit, failsInactive };
 }
 
 /** @returns undefined if such keys are refused */
-function unknownTarget(
-  keyed: KeyedDescriptor,
-  { windows }: Limit,
-  hash: () => string,
-  record: string | undefined,
-): Target | undefined {
+function unknownTarget(keyed: KeyedDescriptor, hash: () => string, record: string | undefined): Target | undefined {
   const { unknown } = keyed.keys;
+  const { windows } = keyed.limit;
   if (unknown === 'deny') return undefined;
   if (unknown === 'default') return { subject: subjectFor(keyed, { kind: 'hash', text: hash() }), record, windows };
   return { subject: subjectFor(keyed, { kind: 'address', text: keyed.addressOf(keyed.descriptor) }), windows };
 }
 
-function subjectFor({ policy, descriptor, keyAt }: KeyedDescriptor, standIn: StandIn): string {
-  return subjectOf(policy.domain, descriptor.entries, keyAt, standIn);
+function subjectFor(keyed: KeyedDescriptor, standIn: StandIn): string {
+  return subjectOf(keyed.policy.domain, keyed.descriptor.entries, keyed, standIn);
 }
 
 /** By which names Envoy sends an address. */

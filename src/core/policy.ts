@@ -2,6 +2,7 @@
 import type { KeyType } from './api-key.ts';
 import type { Descriptor, Entry } from './descriptor.ts';
 import type { Limit } from './limit.ts';
+import { matchesWildcard, type Wildcard } from './wildcard.ts';
 
 export type HeaderStyle = 'documented' | 'ietf' | 'reference' | 'off';
 
@@ -25,22 +26,40 @@ export interface KeyRules {
   readonly inactive: InactiveKeys;
 }
 
-export interface PolicyNode {
+/** The rules for one entry, given what those before it met. */
+export interface Level {
+  /** By `key_value` or, for every other value, by `key`; those with wildcards by their pattern. */
+  readonly children: ReadonlyMap<string, PolicyNode>;
+  /** Those of `children` that have a pattern, in the order of the file. */
+  readonly wildcards: readonly WildcardNode[];
+}
+
+export interface PolicyNode extends Level {
   /** What the policy file says at this node; an undefined value stands for every other value. */
   readonly entry: { readonly key: string; readonly value: string | undefined };
+  /** Present if key or value holds a `*`. */
+  readonly wildcard: Wildcard | undefined;
+  /** All values that meet the pattern are counted as one (`share_threshold`). */
+  readonly shared: boolean;
+  /** The value that a request brings is part of the name of the statistics (`value_to_metric`). */
+  readonly valueInStats: boolean;
   /** Absent: the node only leads to others, or lets pass. */
   readonly limit: Limit | undefined;
   /** Present if the entry's value at this node is an API key, a secret. At most one node of a path has it. */
   readonly keys: KeyRules | undefined;
-  /** By `key_value` or, for every other value, by `key`. */
-  readonly children: ReadonlyMap<string, PolicyNode>;
 }
 
-/** One policy file. */
+export interface WildcardNode extends PolicyNode {
+  readonly wildcard: Wildcard;
+}
+
+/** One domain, of one policy file or merged from several. */
 export interface DomainPolicy {
   readonly domain: string;
   readonly headerStyle: HeaderStyle;
-  readonly root: Pick<PolicyNode, 'children'>;
+  /** The style that a file asks for; undefined if it follows from the limits. */
+  readonly writtenHeaderStyle: HeaderStyle | undefined;
+  readonly root: Level;
 }
 
 /** All domains that are in force together. */
@@ -54,28 +73,46 @@ export interface Match {
   readonly keyAt: number;
   /** Of the node that this entry met. */
   readonly keys: KeyRules | undefined;
+  /** What each entry met; present only if one of the nodes is `shared` or `valueInStats`. */
+  readonly path: readonly PolicyNode[] | undefined;
 }
 
 /**
- * Walks the entries from left to right: at each level the node `key_value`, else the node `key`, without backtracking.
- * The joined text is envoyproxy/ratelimit's: existing files rely on `key: a_b` meeting the entry (a, b).
+ * Walks the entries from left to right: at each level the node `key_value`, else the first wildcard that it meets, else
+ * the node `key`, without backtracking. The joined text is envoyproxy/ratelimit's: existing files rely on `key: a_b`
+ * meeting the entry (a, b).
  */
 export function match(policy: DomainPolicy, { entries }: Descriptor): Match {
   let node: PolicyNode | undefined;
   let keyAt = -1;
   let keys: KeyRules | undefined;
-  let { children } = policy.root;
+  let isPathNeeded = false;
+  let level: Level = policy.root;
   for (let index = 0; index < entries.length; index++) {
-    const { key, value } = entries[index] as Entry;
-    node = children.get(`${key}_${value}`) ?? children.get(key);
-    if (node === undefined) return { node, keyAt, keys };
+    node = nodeFor(level, entries[index] as Entry);
+    if (node === undefined) return { node, keyAt, keys, path: undefined };
     if (node.keys !== undefined) {
       keyAt = index;
       keys = node.keys;
     }
-    children = node.children;
+    isPathNeeded ||= node.shared || node.valueInStats;
+    level = node;
   }
-  return { node, keyAt, keys };
+  return { node, keyAt, keys, path: isPathNeeded ? pathOf(policy, entries) : undefined };
+}
+
+function nodeFor({ children, wildcards }: Level, { key, value }: Entry): PolicyNode | undefined {
+  const joined = `${key}_${value}`;
+  const exact = children.get(joined);
+  if (exact !== undefined) return exact;
+  for (const node of wildcards) if (matchesWildcard(node.wildcard, joined)) return node;
+  return children.get(key);
+}
+
+function pathOf({ root }: DomainPolicy, entries: readonly Entry[]): PolicyNode[] {
+  const path: PolicyNode[] = [];
+  for (const entry of entries) path.push(nodeFor(path.at(-1) ?? root, entry) as PolicyNode);
+  return path;
 }
 
 /**

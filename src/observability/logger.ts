@@ -1,4 +1,4 @@
-/** JSON lines on standard output. What could carry a secret does not get in. */
+/** Lines of JSON or of logfmt on standard output. What could carry a secret does not get in. */
 import pino from 'pino';
 import type { Log } from '../ports/log.ts';
 
@@ -13,18 +13,44 @@ export interface LogDestination {
   write(line: string): void;
 }
 
+export interface LogOptions {
+  /** What is less important is not written. */
+  readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+  readonly format: 'text' | 'json';
+}
+
+/** As envoyproxy/ratelimit calls them. */
+const LEVEL_NAMES: Readonly<Record<string, string>> = { warn: 'warning' };
+
 /** @param destination standard output unless a test wants to read along */
-export function createLogger(level: string, destination?: LogDestination): Log {
+export function createLogger({ level, format }: LogOptions, destination?: LogDestination): Log {
   const options: pino.LoggerOptions = {
     level,
     base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }), log: (fields) => censorFields(fields, 1) },
+    messageKey: '@message',
+    timestamp: () => pino.stdTimeFunctions.isoTime().replace('"time"', '"@timestamp"'),
+    formatters: {
+      level: (label) => ({ level: LEVEL_NAMES[label] ?? label }),
+      log: (fields) => censorFields(fields, 1),
+    },
     // By then the field is what `describeError` made of it.
     serializers: { err: (error) => error },
   };
   // Synchronously, so that the last lines are out, and in order, when the process exits.
-  return pino(options, destination ?? pino.destination({ dest: 1, sync: true }));
+  const out = destination ?? pino.destination({ dest: 1, sync: true });
+  return pino(options, format === 'json' ? out : { write: (line: string) => out.write(textOf(line)) });
+}
+
+/** A JSON line as a line of logfmt, in the way of logrus. Lines are few: writing each twice costs nothing that counts. */
+function textOf(line: string): string {
+  const { '@timestamp': time, level, '@message': message, ...fields } = JSON.parse(line) as Record<string, unknown>;
+  const pairs = [['time', time], ['level', level], ['msg', message], ...Object.entries(fields)] as const;
+  return `${pairs.map(([name, value]) => `${name as string}=${quoted(value)}`).join(' ')}\n`;
+}
+
+function quoted(value: unknown): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return /^[\w./@^+-]+$/.test(text) ? text : JSON.stringify(text);
 }
 
 function censorFields(fields: object, depth: number): Record<string, unknown> {

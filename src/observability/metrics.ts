@@ -2,11 +2,11 @@
 import type { Attributes, Histogram, Meter } from '@opentelemetry/api';
 import type { Decision } from '../core/decision.ts';
 import type { Undecidable, UndecidableCode } from '../core/errors.ts';
-import type { DecisionObserver, Door } from '../ports/observer.ts';
+import type { DecisionObserver, Door, ObservedCall } from '../ports/observer.ts';
 import { type Result, resultOf, tellingStatus } from './told.ts';
 
 /** Seconds. Fine where decisions live (10 µs … 10 ms), coarse up to the longest deadline. */
-const DURATION_BUCKETS = [
+export const DURATION_BUCKETS = [
   0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
   1,
 ];
@@ -60,16 +60,19 @@ export class Metrics implements DecisionObserver {
       .addCallback((result) => result.observe(this.#breakerOpen ? 1 : 0));
   }
 
-  decided(door: Door, domain: string | undefined, decision: Decision, durationMillis: number): void {
+  decided({ door, domain, durationMillis }: ObservedCall, decision: Decision): void {
     const policy = tellingStatus(decision)?.limit?.policy ?? NONE;
     this.#countsOf(domain ?? NONE, policy)[door][resultOf(decision.reason)] += 1;
     this.#decisionDuration.record(durationMillis / 1_000);
   }
 
-  undecided(door: Door, domain: string | undefined, _error: Undecidable, durationMillis: number): void {
+  undecided({ door, domain, durationMillis }: ObservedCall): void {
     this.#countsOf(domain ?? NONE, NONE)[door].error += 1;
     this.#decisionDuration.record(durationMillis / 1_000);
   }
+
+  /** A caller's mistake is no decision. */
+  refused(): void {}
 
   storeCalled(durationMillis: number, error: Undecidable | undefined): void {
     this.#storeDuration.record(durationMillis / 1_000);

@@ -4,7 +4,7 @@ import { PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { type MetricData, MetricReader, type ScopeMetrics } from '@opentelemetry/sdk-metrics';
 
 // https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
-const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+export const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 export class PrometheusText extends MetricReader {
   /** Without the name and version of the instrumentation on every series: all have the same, and each release another. */
@@ -12,7 +12,7 @@ export class PrometheusText extends MetricReader {
 
   /** Answers the request, whatever it asks for, with all metrics. */
   getMetricsRequestHandler(_request: IncomingMessage, response: ServerResponse): void {
-    this.#text().then(
+    this.text().then(
       (text) => response.writeHead(200, { 'content-type': CONTENT_TYPE }).end(text),
       (error: Error) => response.writeHead(500, { 'content-type': 'text/plain' }).end(`${error.message}\n`),
     );
@@ -26,7 +26,8 @@ export class PrometheusText extends MetricReader {
     return Promise.resolve();
   }
 
-  async #text(): Promise<string> {
+  /** @throws once stopped */
+  async text(): Promise<string> {
     const { resourceMetrics } = await this.collect();
     return this.#serializer.serialize({ ...resourceMetrics, scopeMetrics: resourceMetrics.scopeMetrics.map(named) });
   }

@@ -2,6 +2,6 @@
 import type { PolicySet } from '../core/policy.ts';
 
 export interface PolicySource {
-  /** The last good set, whole: a reload replaces the object, never changes it. */
-  current(): PolicySet;
+  /** The last good set, whole: a reload replaces the object, never changes it. Undefined until there was one. */
+  current(): PolicySet | undefined;
 }

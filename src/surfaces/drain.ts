@@ -21,7 +21,7 @@ export interface DrainOptions {
 }
 
 export async function drain({ clock, health, doors, delayMillis, timeoutMillis }: DrainOptions): Promise<void> {
-  health.stopServing();
+  health.setReason('draining', true);
   if (delayMillis > 0) await new Promise<void>((resolve) => clock.after(delayMillis, resolve));
   await new Promise<void>((resolve) => {
     const patience = clock.after(timeoutMillis, resolve);

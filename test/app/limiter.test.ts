@@ -2,8 +2,8 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { MemoryStore } from '../../src/adapters/memory/memory-store.ts';
 import { Limiter } from '../../src/app/limiter.ts';
+import { compilePolicy } from '../../src/core/compile-policy.ts';
 import type { Decision, Taken } from '../../src/core/decision.ts';
-import { compilePolicy } from '../../src/core/definition.ts';
 import type { Descriptor } from '../../src/core/descriptor.ts';
 import { InvalidRequest, Undecidable } from '../../src/core/errors.ts';
 import type { Hit } from '../../src/core/hit.ts';
@@ -32,6 +32,7 @@ let store: MemoryStore;
 /** What the store was asked: hits, and the time that the caller had left. */
 let asked: { hits: readonly Hit[]; callerMillis: number | undefined }[];
 let observed: Observed[];
+let refused: Door[];
 let outage: Error | undefined;
 let policies: Map<string, DomainPolicy>;
 let limiter: Limiter;
@@ -40,6 +41,7 @@ beforeEach(() => {
   store = new MemoryStore({ clock, subjectsMax: 100 });
   asked = [];
   observed = [];
+  refused = [];
   outage = undefined;
   policies = new Map([['doors', POLICY]]);
   limiter = new Limiter({
@@ -55,8 +57,11 @@ beforeEach(() => {
       },
     },
     observer: {
-      decided: (door, domain, { reason }, millis) => observed.push({ door, domain, what: reason, millis }),
-      undecided: (door, domain, { code }, millis) => observed.push({ door, domain, what: code, millis }),
+      decided: ({ door, domain, durationMillis: millis }, { reason }) =>
+        observed.push({ door, domain, what: reason, millis }),
+      undecided: ({ door, domain, durationMillis: millis }, { code }) =>
+        observed.push({ door, domain, what: code, millis }),
+      refused: ({ door }) => refused.push(door),
     },
   });
 });
@@ -157,6 +162,7 @@ describe('a request that is invalid', () => {
   test('is refused before anything is looked up, and is no decision to observe', async () => {
     await expect(ask('', of('user', 'a'))).rejects.toBeInstanceOf(InvalidRequest);
     await expect(ask('doors')).rejects.toBeInstanceOf(InvalidRequest);
+    expect(refused).toEqual(['rls', 'rls']);
     await expect(ask('doors', of('', 'a'))).rejects.toMatchObject({ field: 'descriptors[0].entries[0].key' });
     expect(asked).toEqual([]);
     expect(observed).toEqual([]);

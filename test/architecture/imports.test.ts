@@ -34,7 +34,7 @@ const ARROWS: Readonly<Record<string, Arrows>> = {
 };
 
 /** What wires everything; nothing may import it but these themselves. */
-const COMPOSITION = ['server.ts', 'main.ts'];
+const COMPOSITION = /^(server\.ts|main\.ts|composition\/.*)$/;
 
 /** `adapters/redis` for `adapters/redis/connect.ts`, `core` for `core/plan.ts`. */
 function folderOf(file: string): string {
@@ -52,7 +52,7 @@ function arrowsOf(folder: string): Arrows | undefined {
 
 /** @param file below src/ */
 function violations(file: string, text: string): string[] {
-  if (COMPOSITION.includes(file)) return [];
+  if (COMPOSITION.test(file)) return [];
   const folder = folderOf(file);
   const arrows = arrowsOf(folder);
   if (arrows === undefined) return [`${file}: no arrows are stated for ${folder}`];
@@ -70,7 +70,7 @@ function mayImport(arrows: Arrows, file: string, from: string, typeOnly: boolean
   if (from === '?') return false;
   if (!from.startsWith('.')) return arrows.packages;
   const target = posix.join(posix.dirname(file), from);
-  if (target.startsWith('..') || COMPOSITION.includes(target)) return false;
+  if (target.startsWith('..') || COMPOSITION.test(target)) return false;
   const folder = folderOf(target);
   if (folder === folderOf(file)) return arrows.to.includes('own');
   return covers(arrows.to, folder) || (typeOnly && covers(arrows.typesOf ?? [], folder));
@@ -100,7 +100,7 @@ describe('a forbidden reach is caught', () => {
     { title: 'core to a type of a package', file: 'core/plan.ts', text: "import type { Redis } from 'ioredis';" },
     { title: 'core to a package, dynamically', file: 'core/plan.ts', text: "const z = await import('zod');" },
     { title: 'core to anything, dynamically', file: 'core/plan.ts', text: 'const z = await import(name);' },
-    { title: 'core to an adapter in a type', file: 'core/plan.ts', text: "type A = import('../adapters/redis/connect.ts').RedisAddress;" },
+    { title: 'core to an adapter in a type', file: 'core/plan.ts', text: "type A = import('../adapters/redis/connect.ts').RedisOptions;" },
     { title: 'core to an adapter by a re-export', file: 'core/plan.ts', text: "export * from '../adapters/redis/connect.ts';" },
     { title: 'core to an adapter by a named re-export', file: 'core/plan.ts', text: "export { connectRedis } from '../adapters/redis/connect.ts';" },
     { title: 'core to an adapter over several lines', file: 'core/plan.ts', text: "import {\n  a,\n  type B,\n} from '../adapters/redis/connect.ts';" },
@@ -150,7 +150,7 @@ describe('what the arrows allow is let pass', () => {
       file: 'surfaces/rls/a.ts',
       text: "import { X } from '../../gen/x_pb.ts';",
     },
-    { title: 'config to a type of an adapter', file: 'config/config.ts', text: "import type { RedisAddress } from '../adapters/redis/connect.ts';" },
+    { title: 'config to a type of an adapter', file: 'config/config.ts', text: "import type { RedisOptions } from '../adapters/redis/connect.ts';" },
     {
       title: 'a date that is given',
       file: 'core/plan.ts',

@@ -21,14 +21,33 @@ describe('the defaults', () => {
   test('are those of the reference, with memory counters and a debug port that only this machine sees', () => {
     expect(configOf({})).toEqual({
       http: { host: '0.0.0.0', port: 8080 },
-      grpc: { host: '0.0.0.0', port: 8081 },
-      debug: { host: '127.0.0.1', port: 6070 },
-      logLevel: 'info',
-      policyPath: 'p.yaml',
+      grpc: {
+        listen: { host: '0.0.0.0', port: 8081 },
+        maxConnectionAgeMillis: 86_400_000,
+        maxConnectionAgeGraceMillis: 3_600_000,
+      },
+      debug: { host: '127.0.0.1', port: 6070, profiling: false },
+      log: { level: 'warn', format: 'text' },
+      policies: {
+        source: { type: 'path', path: 'p.yaml' },
+        mergeDomains: false,
+        startWithoutPolicies: false,
+        healthNeedsPolicies: false,
+      },
       store: { type: 'memory', subjectsMax: 1_000_000 },
       storeTimeoutMillis: 100,
+      deciding: {
+        nearLimitRatio: 0.8,
+        localCacheBytes: 0,
+        stopWhenOver: false,
+        shadowMode: false,
+        quotaMode: false,
+        dynamicMetadata: false,
+        responseHeaders: undefined,
+      },
       apiKeyHash: { secret: undefined, previousSecret: undefined },
       adminTokens: [],
+      stats: undefined,
       drainDelayMillis: 0,
       drainTimeoutMillis: 10_000,
     });
@@ -37,9 +56,15 @@ describe('the defaults', () => {
   test('of a Redis are its own port, no prefix and a jitter of five minutes', () => {
     expect(configOf({ REDIS_URL: 'redis.example' }).store).toEqual({
       type: 'redis',
-      redis: { host: 'redis.example', port: 6_379, tls: false },
+      redis: {
+        topology: { type: 'single', endpoint: { host: 'redis.example', port: 6_379 } },
+        dialTimeoutMillis: 10_000,
+        startup: { initialMillis: 1_000, maxMillis: 30_000, maxElapsedMillis: 0 },
+      },
+      perSecond: undefined,
       keyPrefix: '',
       expirationJitterMaxSeconds: 300,
+      healthNeedsConnection: false,
     });
   });
 
@@ -56,15 +81,64 @@ describe('the defaults', () => {
 describe('a variable takes effect:', () => {
   test.each<[environment: Environment, config: object]>([
     [{ HOST: '::', PORT: '1' }, { http: { host: '::', port: 1 } }],
-    [{ GRPC_HOST: 'a', GRPC_PORT: '0' }, { grpc: { host: 'a', port: 0 } }],
+    [{ GRPC_HOST: 'a', GRPC_PORT: '0' }, { grpc: { listen: { host: 'a', port: 0 } } }],
+    [{ GRPC_UDS: '/run/grpc.sock', GRPC_PORT: '1' }, { grpc: { listen: { path: '/run/grpc.sock' } } }],
+    [
+      { GRPC_SERVER_USE_TLS: '1', GRPC_SERVER_TLS_CERT: 'c', GRPC_SERVER_TLS_KEY: 'k' },
+      { grpc: { tls: { certPath: 'c', keyPath: 'k' } } },
+    ],
+    [
+      {
+        GRPC_SERVER_USE_TLS: '1',
+        GRPC_SERVER_TLS_CERT: 'c',
+        GRPC_SERVER_TLS_KEY: 'k',
+        GRPC_CLIENT_TLS_CACERT: 'a',
+        GRPC_CLIENT_TLS_SAN: 'n',
+      },
+      { grpc: { tls: { certPath: 'c', keyPath: 'k', clientCaPath: 'a', clientSan: 'n' } } },
+    ],
+    [
+      { GRPC_MAX_CONNECTION_AGE: '5m', GRPC_MAX_CONNECTION_AGE_GRACE: '0' },
+      { grpc: { maxConnectionAgeMillis: 300_000, maxConnectionAgeGraceMillis: 0 } },
+    ],
+    // A timer of Node holds 24.8 days: beyond, it fires at once.
+    [
+      { GRPC_MAX_CONNECTION_AGE: '8760h', GRPC_MAX_CONNECTION_AGE_GRACE: '8760h' },
+      { grpc: { maxConnectionAgeMillis: 1_728_000_000, maxConnectionAgeGraceMillis: 1_728_000_000 } },
+    ],
     [{ DEBUG_HOST: '0.0.0.0', DEBUG_PORT: '2' }, { debug: { host: '0.0.0.0', port: 2 } }],
-    [{ LOG_LEVEL: 'debug' }, { logLevel: 'debug' }],
-    [{ LOG_LEVEL: 'WARN' }, { logLevel: 'warn' }],
-    [{ POLICY_PATH: '/etc/policies' }, { policyPath: '/etc/policies' }],
+    [{ DEBUG_PROFILING: 'true' }, { debug: { host: '127.0.0.1', profiling: true } }],
+    [{ DEBUG_PROFILING: 'true', DEBUG_HOST: '::1' }, { debug: { host: '::1', profiling: true } }],
+    [{ LOG_LEVEL: 'Debug' }, { log: { level: 'debug', format: 'text' } }],
+    [{ LOG_LEVEL: 'warning' }, { log: { level: 'warn' } }],
+    [{ LOG_LEVEL: 'panic', LOG_FORMAT: 'json' }, { log: { level: 'fatal', format: 'json' } }],
+    [{ POLICY_PATH: '/etc/policies' }, { policies: { source: { type: 'path', path: '/etc/policies' } } }],
+    [
+      {
+        MERGE_DOMAIN_CONFIG: 'true',
+        FORCE_START_WITHOUT_INITIAL_CONFIG: 't',
+        HEALTHY_WITH_AT_LEAST_ONE_CONFIG_LOADED: '1',
+      },
+      { policies: { mergeDomains: true, startWithoutPolicies: true, healthNeedsPolicies: true } },
+    ],
     [{ BACKEND_TYPE: 'Memory', MEMORY_SUBJECTS_MAX: '1' }, { store: { type: 'memory', subjectsMax: 1 } }],
-    [{ BACKEND_TYPE: 'REDIS', REDIS_URL: 'r:1' }, { store: { type: 'redis', redis: { host: 'r', port: 1 } } }],
+    [{ BACKEND_TYPE: 'REDIS', REDIS_URL: 'r:1' }, { store: { type: 'redis' } }],
     [{ REDIS_URL: 'r:1', CACHE_KEY_PREFIX: 'x:' }, { store: { keyPrefix: 'x:' } }],
     [{ REDIS_URL: 'r:1', EXPIRATION_JITTER_MAX_SECONDS: '0' }, { store: { expirationJitterMaxSeconds: 0 } }],
+    [{ REDIS_URL: 'r:1', EXPIRATION_JITTER_MAX_SECONDS: '-5' }, { store: { expirationJitterMaxSeconds: 0 } }],
+    [{ REDIS_URL: 'r:1', REDIS_HEALTH_CHECK_ACTIVE_CONNECTION: '1' }, { store: { healthNeedsConnection: true } }],
+    [{ NEAR_LIMIT_RATIO: '0.5' }, { deciding: { nearLimitRatio: 0.5 } }],
+    [{ LOCAL_CACHE_SIZE_IN_BYTES: '1000' }, { deciding: { localCacheBytes: 1_000 } }],
+    [{ STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT: '1' }, { deciding: { stopWhenOver: true } }],
+    [{ SHADOW_MODE: '1' }, { deciding: { shadowMode: true } }],
+    [{ QUOTA_MODE: '1' }, { deciding: { quotaMode: true } }],
+    [{ RESPONSE_DYNAMIC_METADATA: '1' }, { deciding: { dynamicMetadata: true } }],
+    [
+      { LIMIT_RESPONSE_HEADERS_ENABLED: '1', LIMIT_RESET_HEADER: 'X-Reset' },
+      {
+        deciding: { responseHeaders: { limit: 'RateLimit-Limit', remaining: 'RateLimit-Remaining', reset: 'X-Reset' } },
+      },
+    ],
     [{ REDIS_OP_TIMEOUT: '1ms' }, { storeTimeoutMillis: 1 }],
     [{ REDIS_OP_TIMEOUT: '1m' }, { storeTimeoutMillis: 60_000 }],
     [{ API_KEY_HASH_SECRET: 'pepper' }, { apiKeyHash: { secret: 'pepper', previousSecret: undefined } }],
@@ -83,56 +157,40 @@ describe('a variable takes effect:', () => {
   });
 });
 
-describe('a Redis is named', () => {
-  test.each<[environment: Environment, redis: object]>([
-    [{ REDIS_URL: 'r' }, { host: 'r', port: 6_379, tls: false }],
-    [{ REDIS_URL: 'r:7000' }, { host: 'r', port: 7_000, tls: false }],
-    [{ REDIS_URL: '127.0.0.1:7000' }, { host: '127.0.0.1', port: 7_000, tls: false }],
-    [{ REDIS_URL: '[::1]:7000' }, { host: '::1', port: 7_000, tls: false }],
-    [{ REDIS_URL: '/run/redis.sock' }, { path: '/run/redis.sock' }],
-    [{ REDIS_URL: 'redis://r' }, { host: 'r', port: 6_379, tls: false }],
-    [{ REDIS_URL: 'redis://r:7000/' }, { host: 'r', port: 7_000, tls: false }],
-    [{ REDIS_URL: 'redis://r:7000/3' }, { host: 'r', port: 7_000, db: 3, tls: false }],
-    [{ REDIS_URL: 'rediss://r:7000' }, { host: 'r', port: 7_000, tls: true }],
-    [{ REDIS_URL: 'redis://u:p@r' }, { host: 'r', port: 6_379, username: 'u', password: 'p', tls: false }],
-    [{ REDIS_URL: 'redis://:p@r' }, { host: 'r', port: 6_379, password: 'p', tls: false }],
-    [
-      { REDIS_URL: 'redis://u%40x:p%2f%25@r' },
-      { host: 'r', port: 6_379, username: 'u@x', password: 'p/%', tls: false },
-    ],
-    [
-      { REDIS_URL: 'r', REDIS_AUTH: 'p' },
-      { host: 'r', port: 6_379, password: 'p', tls: false },
-    ],
-    [
-      { REDIS_URL: 'r', REDIS_AUTH: 'u:p:q' },
-      { host: 'r', port: 6_379, username: 'u', password: 'p:q', tls: false },
-    ],
-    [
-      { REDIS_URL: '/run/redis.sock', REDIS_AUTH: 'p' },
-      { path: '/run/redis.sock', password: 'p' },
-    ],
-    [
-      { REDIS_URL: 'redis://u:p@r', REDIS_AUTH: 'v:q' },
-      { host: 'r', port: 6_379, username: 'v', password: 'q', tls: false },
-    ],
-  ])('by %j', (environment, redis) => {
-    expect(configOf(environment).store).toMatchObject({ type: 'redis' });
-    expect((configOf(environment).store as { redis: object }).redis).toEqual(redis);
-  });
-});
-
-const REDIS_URL = 'REDIS_URL: expected host:port, a socket path, or redis://user:password@host:port/db';
-
 describe('a contradiction is refused:', () => {
   test.each<[environment: Environment, message: string]>([
-    [{ POLICY_PATH: '' }, 'POLICY_PATH: is required: a policy file or a directory of them'],
-    [{ LOG_LEVEL: 'loud' }, "LOG_LEVEL: expected one of debug, info, warn, error, got 'loud'"],
-    [{ BACKEND_TYPE: 'memcache' }, "BACKEND_TYPE: expected redis or memory, got 'memcache'"],
+    [{ POLICY_PATH: '' }, 'POLICY_PATH: is required, or RUNTIME_ROOT: a policy file or a directory of them'],
+    [{ RUNTIME_ROOT: '/srv' }, 'POLICY_PATH: contradicts RUNTIME_ROOT: unset one of them'],
+    [{ RUNTIME_WATCH_ROOT: 'false' }, 'POLICY_PATH: contradicts RUNTIME_WATCH_ROOT: unset one of them'],
+    [
+      { POLICY_PATH: '', RUNTIME_ROOT: '/srv' },
+      'RUNTIME_SUBDIRECTORY: is required with RUNTIME_WATCH_ROOT=true, which is the default',
+    ],
+    [
+      { DEBUG_PROFILING: '1', DEBUG_HOST: '0.0.0.0' },
+      'DEBUG_PROFILING: contradicts DEBUG_HOST: 0.0.0.0 is not this machine alone',
+    ],
+    [{ GRPC_SERVER_USE_TLS: '1' }, 'GRPC_SERVER_TLS_CERT: is required with GRPC_SERVER_USE_TLS'],
+    [
+      { GRPC_SERVER_USE_TLS: '1', GRPC_SERVER_TLS_CERT: 'c' },
+      'GRPC_SERVER_TLS_KEY: is required with GRPC_SERVER_USE_TLS',
+    ],
+    [
+      {
+        GRPC_SERVER_USE_TLS: '1',
+        GRPC_SERVER_TLS_CERT: 'c',
+        GRPC_SERVER_TLS_KEY: 'k',
+        GRPC_CLIENT_TLS_SAN: 'n',
+      },
+      'GRPC_CLIENT_TLS_SAN: stands beside GRPC_CLIENT_TLS_CACERT, which is not set',
+    ],
+    [{ REDIS_PERSECOND: '1' }, 'REDIS_PERSECOND: stands beside REDIS_URL, which is not set'],
+    [
+      { LIMIT_RESPONSE_HEADERS_ENABLED: '1', LIMIT_LIMIT_HEADER: 'Rate Limit' },
+      "LIMIT_LIMIT_HEADER: expected the name of a header, got 'Rate Limit'",
+    ],
     [{ BACKEND_TYPE: 'redis' }, 'REDIS_URL: is required when BACKEND_TYPE is redis'],
     [{ BACKEND_TYPE: 'memory', REDIS_URL: 'r:1' }, 'BACKEND_TYPE: memory contradicts REDIS_URL: unset one of them'],
-    [{ MEMORY_SUBJECTS_MAX: '0' }, 'MEMORY_SUBJECTS_MAX: must be at least 1'],
-    [{ REDIS_OP_TIMEOUT: '0' }, 'REDIS_OP_TIMEOUT: expected 1ms to 60s, got 0ms'],
     [
       { API_KEY_HASH_SECRET_PREVIOUS: 'salt' },
       'API_KEY_HASH_SECRET_PREVIOUS: stands beside API_KEY_HASH_SECRET, which is not set',
@@ -141,24 +199,33 @@ describe('a contradiction is refused:', () => {
       { ADMIN_TOKEN: 'one,,two' },
       'ADMIN_TOKEN: expected tokens of printable ASCII without spaces, separated by commas',
     ],
-    [{ REDIS_OP_TIMEOUT: '61s' }, 'REDIS_OP_TIMEOUT: expected 1ms to 60s, got 61000ms'],
-    [{ REDIS_URL: 'r:99999' }, REDIS_URL],
-    [{ REDIS_URL: 'r:port' }, REDIS_URL],
-    [{ REDIS_URL: ':6379' }, REDIS_URL],
-    [{ REDIS_URL: 'redis://' }, REDIS_URL],
-    [{ REDIS_URL: 'redis://r/db' }, REDIS_URL],
-    [{ REDIS_URL: 'redis://r/123456' }, REDIS_URL],
-    [{ REDIS_URL: 'http://r:1' }, REDIS_URL],
-    [{ REDIS_URL: 'unix:///run/redis.sock' }, REDIS_URL],
-    [{ REDIS_URL: 'a:1,b:2' }, REDIS_URL],
-    [{ REDIS_URL: 'redis://:50%zz@r' }, REDIS_URL],
   ])('%j', (environment, message) => {
     expect(messageOf(environment)).toBe(message);
   });
+});
 
-  // A timer of Node holds 31 bits: beyond, it fires at once, and the drain would be over before it began.
-  test.each(['DRAIN_DELAY', 'DRAIN_TIMEOUT'])('%s beyond what a timer can hold', (variable) => {
-    expect(messageOf({ [variable]: '597h' })).toMatch(new RegExp(`^${variable}: `));
+describe('the runtime directory of envoyproxy/ratelimit is taken', () => {
+  test.each<[environment: Environment, source: object]>([
+    [{ RUNTIME_SUBDIRECTORY: 's' }, { root: '/srv/runtime_data/current', subdirectory: 's', watchRoot: true }],
+    [{ RUNTIME_WATCH_ROOT: 'false' }, { subdirectory: '', watchRoot: false }],
+    [
+      {
+        RUNTIME_ROOT: '/r',
+        RUNTIME_SUBDIRECTORY: 's',
+        RUNTIME_APPDIRECTORY: 'a',
+        RUNTIME_IGNOREDOTFILES: 'true',
+        RUNTIME_WATCH_ROOT: 'false',
+      },
+      { root: '/r', subdirectory: 's', appDirectory: 'a', watchRoot: false, ignoreDotFiles: true },
+    ],
+  ])('with %j', (environment, source) => {
+    const { policies } = configOf({ POLICY_PATH: '', ...environment });
+    expect(policies.source).toMatchObject({
+      type: 'runtime',
+      appDirectory: 'config',
+      ignoreDotFiles: false,
+      ...source,
+    });
   });
 });
 
@@ -170,6 +237,12 @@ describe('no message repeats a secret:', () => {
     [{ REDIS_URL: 'hush://r' }],
     [{ REDIS_AUTH: 'hush', BACKEND_TYPE: 'redis' }],
     [{ REDIS_URL: 'redis://user:hush@r', BACKEND_TYPE: 'memory' }],
+    [{ REDIS_URL: 'hush:1', REDIS_SOCKET_TYPE: 'unix' }],
+    [{ REDIS_URL: 'hush', REDIS_TYPE: 'SENTINEL' }],
+    [{ REDIS_URL: 'redis://u:hush@r/1', REDIS_TYPE: 'CLUSTER' }],
+    [{ REDIS_URL: 'm,redis://u:hush@r', REDIS_TYPE: 'SENTINEL' }],
+    [{ REDIS_URL: 'r', REDIS_PERSECOND: '1', REDIS_PERSECOND_URL: 'redis://u:hush@r/db' }],
+    [{ ADMIN_TOKEN: 'hush,,hush' }],
     [{ API_KEY_HASH_SECRET: 'hush', LOG_LEVEL: 'loud' }],
   ])('%j', (environment) => {
     const message = messageOf(environment);

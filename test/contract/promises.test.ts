@@ -22,7 +22,7 @@ class Service {
       policies: { current: () => policies },
       store: { take: (hits) => this.store.take(hits) },
       clock: this.clock,
-      observer: { decided: () => undefined, undecided: () => undefined },
+      observer: { decided: () => undefined, undecided: () => undefined, refused: () => undefined },
       hasher: hasherForTest,
     });
   }

@@ -4,7 +4,7 @@ import { keyHasher } from '../../src/adapters/node-crypto/hash-api-key.ts';
 import { readPolicies } from '../../src/adapters/policy-file/read-policy.ts';
 import { RedisStore } from '../../src/adapters/redis/redis-store.ts';
 import { Limiter } from '../../src/app/limiter.ts';
-import { compilePolicy } from '../../src/core/definition.ts';
+import { compilePolicy } from '../../src/core/compile-policy.ts';
 import type { Hit } from '../../src/core/hit.ts';
 import type { DomainPolicy, PolicySet } from '../../src/core/policy.ts';
 import type { CounterStore } from '../../src/ports/counter-store.ts';
@@ -31,7 +31,7 @@ function limiterOf(policies: PolicySet, counters: CounterStore, clockSeconds: nu
     policies: { current: () => policies },
     store: { take: (hits) => counters.take(hits) },
     clock: new ManualClock(clockSeconds),
-    observer: { decided: () => undefined, undecided: () => undefined },
+    observer: { decided: () => undefined, undecided: () => undefined, refused: () => undefined },
     hasher: keyHasher({ secret, previousSecret: undefined }),
   });
 }

@@ -1,8 +1,9 @@
 /** Core values for tests, as short as a row needs them. */
 
 import type { KeyHasher } from '../../src/core/api-key.ts';
+import { compilePolicy } from '../../src/core/compile-policy.ts';
 import type { Found, Taken } from '../../src/core/decision.ts';
-import { compilePolicy, type DescriptorDefinition, type PolicyDefinition } from '../../src/core/definition.ts';
+import type { DescriptorDefinition, PolicyDefinition } from '../../src/core/definition.ts';
 import type { Descriptor, LimitRequest } from '../../src/core/descriptor.ts';
 import type { Hit } from '../../src/core/hit.ts';
 import { parsePer, type Window } from '../../src/core/limit.ts';

@@ -165,7 +165,7 @@ describe('a decision', () => {
       statuses: [nothing, nothing],
       deciding: undefined,
     };
-    expect(settle(planned, { nowSeconds: NOW, found: [] })).toEqual(expected);
+    expect(settle(planned, { nowSeconds: NOW, found: [] })).toMatchObject(expected);
   });
 
   test('is the same with a shadow limit beside it as without, for whom is told', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { compilePolicy, type DescriptorDefinition, type PolicyDefinition } from '../../src/core/definition.ts';
+import { compilePolicy } from '../../src/core/compile-policy.ts';
+import type { DescriptorDefinition, PolicyDefinition } from '../../src/core/definition.ts';
 import { PolicyError } from '../../src/core/errors.ts';
 import { policyOf, thrownBy } from './build.ts';
 

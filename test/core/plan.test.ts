@@ -147,7 +147,8 @@ describe('a plan', () => {
       undefined,
       'reference',
     ]);
-    expect(hits).toEqual([descriptors[1]?.hit, descriptors[4]?.hit]);
+    expect(descriptors.map((planned) => planned?.hitAt)).toEqual([undefined, 0, undefined, undefined, 1]);
+    expect(hits).toHaveLength(2);
     expect(hits[0]?.windows.map(({ max, seconds }) => [max, seconds])).toEqual([
       [300, 60],
       [10_000, 86_400],
@@ -156,7 +157,12 @@ describe('a plan', () => {
 
   test('of an unknown domain charges nothing, though a descriptor brings its own limit', () => {
     const asked = [of({ own: '1' }), of({ own: '1' }, { override: { requestsPerUnit: 1, unit: 'hour' } })];
-    expect(plan(undefined, asked)).toEqual({ descriptors: [undefined, undefined], hits: [], refused: false });
+    expect(plan(undefined, asked)).toEqual({
+      descriptors: [undefined, undefined],
+      hits: [],
+      refused: false,
+      shadow: false,
+    });
   });
 
   test('names one subject for one caller and another for every other', () => {
@@ -188,18 +194,23 @@ describe("a descriptor's own limit", () => {
   const day = [{ max: 7, seconds: 86_400, unit: 'day' }];
 
   test('replaces all windows of its node, which is still counted in its own way', () => {
-    const { descriptors } = plan(policy, [of({ own: '1' }, { override }), of({ overdraft: '1' }, { override })]);
-    expect(descriptors[0]).toMatchObject({ limit: { policy: 'own', windows: day }, hit: { charging: 'together' } });
-    expect(descriptors[1]).toMatchObject({ limit: { policy: 'overdraft', windows: day }, hit: { charging: 'always' } });
+    const asked = [of({ own: '1' }, { override }), of({ overdraft: '1' }, { override })];
+    const { descriptors, hits } = plan(policy, asked);
+    expect(descriptors).toMatchObject([
+      { limit: { policy: 'own', windows: day } },
+      { limit: { policy: 'overdraft', windows: day } },
+    ]);
+    expect(hits.map(({ charging }) => charging)).toEqual(['together', 'always']);
   });
 
   test('needs no node, and then counts as envoyproxy/ratelimit does', () => {
-    const { descriptors } = plan(policy, [of({ none: '1' }, { override }), of({}, { override })]);
-    const expected = {
-      limit: { policy: 'override', windows: day, charging: 'each' },
-      hit: { charging: 'always', cost: 1 },
-    };
-    expect(descriptors).toMatchObject([expected, expected]);
+    const { descriptors, hits } = plan(policy, [of({ none: '1' }, { override }), of({}, { override })]);
+    const limit = { policy: 'override', windows: day, charging: 'each' };
+    expect(descriptors).toMatchObject([{ limit }, { limit }]);
+    expect(hits).toMatchObject([
+      { charging: 'always', cost: 1 },
+      { charging: 'always', cost: 1 },
+    ]);
   });
 
   test('shares the subject of its node, and so the counter of a window of one length', () => {
@@ -213,7 +224,8 @@ describe("a descriptor's own limit", () => {
   });
 
   test('ignores the shadow mode of a rate_limit, as envoyproxy/ratelimit does', () => {
-    const { descriptors } = plan(policy, [of({ shadow_reference: '1' }, { override })]);
-    expect(descriptors[0]).toMatchObject({ limit: { shadow: false }, hit: { denies: 'alone' } });
+    const { descriptors, hits } = plan(policy, [of({ shadow_reference: '1' }, { override })]);
+    expect(descriptors[0]).toMatchObject({ limit: { shadow: false } });
+    expect(hits[0]).toMatchObject({ denies: 'alone' });
   });
 });

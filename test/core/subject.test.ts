@@ -16,7 +16,7 @@ function subject({ domain, entries }: Named): string {
   return subjectOf(
     domain,
     entries,
-    keyAt,
+    { keyAt, path: undefined },
     key && key.kind !== 'plain' ? { kind: key.kind, text: key.value } : undefined,
   );
 }
@@ -139,7 +139,7 @@ describe('different callers never share a counter', () => {
 
 test('a key is part of a subject by what stands for it alone', () => {
   const entries = [plain('api_key', 'csk_very_secret'), plain('path', '/v1')];
-  expect(subjectOf('closient', entries, 0, { kind: 'hash', text: 'H'.repeat(43) })).toBe(
+  expect(subjectOf('closient', entries, { keyAt: 0, path: undefined }, { kind: 'hash', text: 'H'.repeat(43) })).toBe(
     `8:closient7:api_keyk43:${'H'.repeat(43)}4:pathv3:/v1`,
   );
 });

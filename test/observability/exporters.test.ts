@@ -95,6 +95,29 @@ test('two processes have the same name and version, and ids that differ', async 
   expect(collector.metrics[0]?.resource).toEqual(resources[1]);
 });
 
+test('the TRACING_* variables of envoyproxy/ratelimit name the service, and send its spans', async () => {
+  await serveOneCall({
+    ...collector.env,
+    ...LATE,
+    TRACING_ENABLED: 'true',
+    TRACING_SERVICE_NAME: 'edge',
+    TRACING_SERVICE_NAMESPACE: 'shop, eu',
+    TRACING_SERVICE_INSTANCE_ID: 'one',
+  });
+  expect(collector.spans[0]?.resource).toMatchObject({
+    'service.name': 'edge',
+    'service.namespace': 'shop, eu',
+    'service.instance.id': 'one',
+  });
+});
+
+test('TRACING_ENABLED alone sends spans as protobuf', async () => {
+  const env = { ...LATE, TRACING_ENABLED: 'true', OTEL_METRICS_EXPORTER: 'none' };
+  await serveOneCall({ ...env, OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint });
+  expect(pathsOf(collector)).toEqual(['/v1/traces']);
+  expect(collector.received[0]?.headers['content-type']).toBe('application/x-protobuf');
+});
+
 test('names, headers and compression are those of the variables', async () => {
   await serveOneCall({
     ...collector.env,

@@ -1,8 +1,8 @@
-/** What is logged: JSON lines of the level asked for, without secrets. */
+/** What is logged: lines of the level and format asked for, without secrets. */
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { diag } from '@opentelemetry/api';
-import { createLogger } from '../../src/observability/logger.ts';
+import { createLogger, type LogOptions } from '../../src/observability/logger.ts';
 import { startTelemetry } from '../../src/observability/telemetry.ts';
 import type { Log } from '../../src/ports/log.ts';
 import { until } from '../support/children.ts';
@@ -19,18 +19,44 @@ describe('the level', () => {
     (level, passing) => {
       const { log, lines } = logTo(level);
       for (const each of LEVELS) log[each]({}, 'event');
-      expect(lines().map((line) => line.level)).toEqual(passing);
+      const names = passing.map((each) => (each === 'warn' ? 'warning' : each));
+      expect(lines().map((line) => line.level)).toEqual(names);
     },
   );
+
+  test('fatal lets none of them pass, trace all', () => {
+    const [silent, loud] = [logTo('fatal'), logTo('trace')];
+    for (const { log } of [silent, loud]) for (const each of LEVELS) log[each]({}, 'event');
+    expect(silent.text()).toBe('');
+    expect(loud.lines()).toHaveLength(LEVELS.length);
+  });
 });
 
-test('a line is one JSON object with level, time, message and the fields', () => {
+test('a line of the format json is one object with level, time, message and the fields', () => {
   const { log, text } = logTo('info');
   log.info({ path: '/a\nb', count: 3, list: ['x', { y: null }] }, 'loaded');
   expect(text()).toMatch(/^[^\n]+\n$/);
-  const { time, ...rest } = JSON.parse(text());
-  expect(rest).toEqual({ level: 'info', path: '/a\nb', count: 3, list: ['x', { y: null }], msg: 'loaded' });
+  const { '@timestamp': time, ...rest } = JSON.parse(text());
+  expect(rest).toEqual({ level: 'info', path: '/a\nb', count: 3, list: ['x', { y: null }], '@message': 'loaded' });
   expect(new Date(time).toISOString()).toBe(time);
+});
+
+describe('a line of the format text', () => {
+  test('is one line of logfmt with time, level, message and the fields, quoted where they need it', () => {
+    const { log, text } = logTo('info', 'text');
+    log.warn({ path: '/a/b.yaml', reason: 'a "b"\nc', count: 3, on: true, list: ['x'], empty: '' }, 'not loaded');
+    expect(text()).toMatch(/^time="\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z" level=warning msg="not loaded" /);
+    expect(text().slice(text().indexOf('path='))).toBe(
+      'path=/a/b.yaml reason="a \\"b\\"\\nc" count=3 on=true list="[\\"x\\"]" empty=""\n',
+    );
+  });
+
+  test('holds no secret and one line of an error, its stack included', () => {
+    const { log, text } = logTo('info', 'text');
+    log.error({ password: SECRET, err: Object.assign(new Error('lost'), { command: SECRET }) }, 'event');
+    expect(text()).toMatch(/^[^\n]+ msg=event password="\[redacted\]" err=".*lost.*"\n$/);
+    expect(text()).not.toContain(SECRET);
+  });
 });
 
 describe('a field named like a secret is not written', () => {
@@ -113,11 +139,11 @@ test("the SDK's complaints are warnings in the same log, without its debugging",
   diag.info('chatter');
   await telemetry.shutdown();
   diag.disable();
-  const reasons = lines().map(({ level, msg, reason }) => [level, msg, reason]);
+  const reasons = lines().map(({ level, '@message': message, reason }) => [level, message, reason]);
   expect(reasons).toEqual([
-    ['warn', 'telemetry has a problem', expect.stringContaining("got 'carrier-pigeon'")],
-    ['warn', 'telemetry has a problem', 'could not export'],
-    ['warn', 'telemetry has a problem', 'connect "refused"'],
+    ['warning', 'telemetry has a problem', expect.stringContaining("got 'carrier-pigeon'")],
+    ['warning', 'telemetry has a problem', 'could not export'],
+    ['warning', 'telemetry has a problem', 'connect "refused"'],
   ]);
 });
 
@@ -152,13 +178,16 @@ describe('a service that Redis refuses', () => {
 
 interface Line {
   readonly level: string;
-  readonly msg: string;
+  readonly '@message': string;
   readonly reason?: string;
 }
 
-function logTo(level: string): { log: Log; text: () => string; lines: () => Line[] } {
+function logTo(
+  level: LogOptions['level'],
+  format: LogOptions['format'] = 'json',
+): { log: Log; text: () => string; lines: () => Line[] } {
   let written = '';
-  const log = createLogger(level, { write: (line) => (written += line) });
+  const log = createLogger({ level, format }, { write: (line) => (written += line) });
   const lines = () =>
     written
       .split('\n')

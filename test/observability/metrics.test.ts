@@ -7,7 +7,7 @@ import { Undecidable, type UndecidableCode } from '../../src/core/errors.ts';
 import type { Limit } from '../../src/core/limit.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { startTelemetry, type Telemetry } from '../../src/observability/telemetry.ts';
-import type { Door } from '../../src/ports/observer.ts';
+import type { Door, ObservedCall } from '../../src/ports/observer.ts';
 import { parsePrometheus, samplesOf, sampleValue } from './prometheus-text.ts';
 
 const DECISIONS = 'headroom_rate_limiting_decisions_total';
@@ -15,7 +15,12 @@ const DECISIONS = 'headroom_rate_limiting_decisions_total';
 let telemetry: Telemetry;
 
 beforeEach(async () => {
-  telemetry = await startTelemetry({ env: {}, version: '1.2.3', log: createLogger('error'), countersIn: 'memory' });
+  telemetry = await startTelemetry({
+    env: {},
+    version: '1.2.3',
+    log: createLogger({ level: 'error', format: 'json' }),
+    countersIn: 'memory',
+  });
 });
 
 afterEach(() => telemetry.shutdown());
@@ -27,63 +32,71 @@ test.each<[Reason, string]>([
   ['cost_exceeds_limit', 'limited'],
   ['shadowed', 'shadowed'],
 ])('a decision for the reason %s is counted as %s', async (reason, result) => {
-  telemetry.metrics.decided('rls', 'shop', decisionOf(reason, 'api_key'), 1);
+  telemetry.metrics.decided(callOf('rls', 'shop', 1), decisionOf(reason, 'api_key'));
   expect(samplesOf(await scrape(), DECISIONS)).toEqual([
     { name: DECISIONS, labels: { door: 'rls', result, domain: 'shop', policy: 'api_key' }, value: 1 },
   ]);
 });
 
 test('a request that could not be decided is counted as error, of no policy', async () => {
-  telemetry.metrics.undecided('rls', 'shop', new Undecidable('STORE_TIMEOUT', 'late'), 1);
+  telemetry.metrics.undecided(callOf('rls', 'shop', 1));
   const labels = { door: 'rls', result: 'error', domain: 'shop', policy: 'none' };
   expect(samplesOf(await scrape(), DECISIONS)).toEqual([{ name: DECISIONS, labels, value: 1 }]);
 });
 
 test.each<Door>(['rls', 'check', 'json', 'admin'])('the door %s is a label', async (door) => {
-  telemetry.metrics.decided(door, 'shop', decisionOf('within_limit', 'api_key'), 1);
-  telemetry.metrics.decided(door, 'shop', decisionOf('within_limit', 'api_key'), 1);
+  telemetry.metrics.decided(callOf(door, 'shop', 1), decisionOf('within_limit', 'api_key'));
+  telemetry.metrics.decided(callOf(door, 'shop', 1), decisionOf('within_limit', 'api_key'));
   expect(sampleValue(await scrape(), DECISIONS, { door })).toBe(2);
 });
 
 describe('the policy of a decision', () => {
   test('is the one that decided', async () => {
-    telemetry.metrics.decided('rls', 'shop', decisionOf('over_limit', 'address'), 1);
+    telemetry.metrics.decided(callOf('rls', 'shop', 1), decisionOf('over_limit', 'address'));
     expect(sampleValue(await scrape(), DECISIONS, { policy: 'address' })).toBe(1);
   });
 
   test('is the shadowed one when only a shadowed limit was exceeded', async () => {
     const within = statusOf('within_limit', 'enforced');
     const statuses = [within, statusOf('shadowed', 'rehearsed')];
-    telemetry.metrics.decided('rls', 'shop', { ...decisionOf('shadowed', ''), statuses, deciding: within }, 1);
+    telemetry.metrics.decided(callOf('rls', 'shop', 1), { ...decisionOf('shadowed', ''), statuses, deciding: within });
     expect(sampleValue(await scrape(), DECISIONS, { policy: 'rehearsed', result: 'shadowed' })).toBe(1);
   });
 
   test('is the shadowed one while its limit is not exceeded', async () => {
     const statuses = [statusOf('within_limit', 'rehearsed')];
-    telemetry.metrics.decided('rls', 'shop', { ...decisionOf('within_limit', ''), statuses, deciding: undefined }, 1);
+    telemetry.metrics.decided(callOf('rls', 'shop', 1), {
+      ...decisionOf('within_limit', ''),
+      statuses,
+      deciding: undefined,
+    });
     expect(sampleValue(await scrape(), DECISIONS, { policy: 'rehearsed', result: 'allowed' })).toBe(1);
   });
 
   test('is none when no limit applied', async () => {
-    telemetry.metrics.decided('rls', 'shop', { ...decisionOf('no_limit', ''), deciding: undefined, statuses: [] }, 1);
+    telemetry.metrics.decided(callOf('rls', 'shop', 1), {
+      ...decisionOf('no_limit', ''),
+      deciding: undefined,
+      statuses: [],
+    });
     expect(sampleValue(await scrape(), DECISIONS, { domain: 'shop', policy: 'none' })).toBe(1);
   });
 });
 
 test('a domain that no policy knows is counted as none', async () => {
-  telemetry.metrics.decided('rls', undefined, decisionOf('no_limit', 'none'), 1);
+  telemetry.metrics.decided(callOf('rls', undefined, 1), decisionOf('no_limit', 'none'));
   expect(sampleValue(await scrape(), DECISIONS, { domain: 'none' })).toBe(1);
 });
 
 test('labels hold whatever stands in a policy file', async () => {
   const domain = 'a "quoted"\nback\\slash, {brace}';
-  telemetry.metrics.decided('rls', domain, decisionOf('within_limit', 'x="y"'), 1);
+  telemetry.metrics.decided(callOf('rls', domain, 1), decisionOf('within_limit', 'x="y"'));
   expect(sampleValue(await scrape(), DECISIONS, { domain, policy: 'x="y"' })).toBe(1);
 });
 
 test('5,000 policies have series of their own and further ones share the series of the policy other', async () => {
   for (let index = 0; index < 5_100; index++) {
-    telemetry.metrics.decided('rls', `domain ${index % 7}`, decisionOf('within_limit', `policy ${index}`), 1);
+    telemetry.metrics.decided(callOf('rls', `domain ${index % 7}`, 1), decisionOf('within_limit', `policy ${index}`));
   }
   const text = await scrape();
   expect(samplesOf(text, DECISIONS)).toHaveLength(5_001);
@@ -95,7 +108,7 @@ test.each(['headroom_rate_limiting_decision_duration_seconds', 'headroom_rate_li
   '%s tells 10 µs from 25 µs, and reaches to 1 s',
   async (name) => {
     for (const millis of [0.005, 0.02, 3, 2_000]) {
-      telemetry.metrics.decided('rls', 'shop', decisionOf('within_limit', 'api_key'), millis);
+      telemetry.metrics.decided(callOf('rls', 'shop', millis), decisionOf('within_limit', 'api_key'));
       telemetry.metrics.storeCalled(millis, undefined);
     }
     const text = await scrape();
@@ -135,7 +148,7 @@ test.each<[string, boolean]>([
 });
 
 test('every metric has a type and says what it is', async () => {
-  telemetry.metrics.decided('rls', 'shop', decisionOf('within_limit', 'api_key'), 1);
+  telemetry.metrics.decided(callOf('rls', 'shop', 1), decisionOf('within_limit', 'api_key'));
   telemetry.metrics.storeCalled(1, undefined);
   const families = [...parsePrometheus(await scrape()).values()];
   expect(Object.fromEntries(families.map(({ name, type }) => [name, type]))).toEqual({
@@ -178,12 +191,29 @@ function answer(): Promise<Written> {
   });
 }
 
+function callOf(door: Door, domain: string | undefined, durationMillis: number): ObservedCall {
+  return { door, domain, requestedDomain: domain ?? 'unknown', durationMillis };
+}
+
 function decisionOf(reason: Reason, policy: string): Decision {
   const status = statusOf(reason, policy);
-  return { allowed: true, reason, nowSeconds: 0, statuses: [status], deciding: status };
+  return { allowed: true, reason, nowSeconds: 0, statuses: [status], deciding: status, globallyShadowed: false };
 }
 
 function statusOf(reason: Reason, policy: string): Status {
-  const limit: Limit = { policy, windows: [], charging: 'together', overdraft: false, shadow: reason === 'shadowed' };
-  return { reason, limit, readings: [], reported: undefined };
+  const limit: Limit = {
+    policy,
+    statsKey: `shop.${policy}`,
+    windows: [],
+    charging: 'together',
+    overdraft: false,
+    shadow: reason === 'shadowed',
+    quota: false,
+    unlimited: false,
+    detailed: false,
+    name: '',
+    replaces: [],
+    metadata: undefined,
+  };
+  return { reason, limit, readings: [], reported: undefined, denies: false, quota: false, counted: undefined };
 }

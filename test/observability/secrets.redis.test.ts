@@ -180,7 +180,7 @@ async function failAllDoors(): Promise<void> {
   refusals.push(
     await doors.json({ domain: 'closient', descriptors: [{ entries: [{ key: 'api_key', value: KEYS.json }] }] }),
   );
-  await until('the loss was logged', () => service.output.includes('"level":"warn"'));
+  await until('the loss was logged', () => service.output.includes('"level":"warning"'));
 }
 
 async function everythingIn({ socket }: TestRedis): Promise<Buffer[]> {

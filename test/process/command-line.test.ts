@@ -51,7 +51,7 @@ describe('headroom', () => {
     for (const way of ways) expect(stdout).toContain(`headroom ${way}`);
   });
 
-  test.each([[['sevre']], [['serve', 'now']], [['check-config']]])(
+  test.each([[['sevre']], [['serve', 'now']], [['check-config']], [['check-config', '--strict', 'p']]])(
     '%j is refused with status 2, the words that were meant, and the usage',
     (args) => {
       const { status, stdout, stderr } = run(args);
@@ -63,44 +63,55 @@ describe('headroom', () => {
 });
 
 describe('headroom check-config', () => {
-  test('names the domain of a good file', () => {
-    expect(run(['check-config', DOCUMENTED_POLICY])).toEqual({ status: 0, stdout: 'ok: closient\n', stderr: '' });
+  const ok = (...lines: readonly string[]) =>
+    `${['checking rate limit configs...', ...lines, 'all rate limit configs ok'].join('\n')}\n`;
+
+  test('says that a good file is in order', () => {
+    const stdout = ok(`opening config file: ${DOCUMENTED_POLICY}`);
+    expect(run(['check-config', DOCUMENTED_POLICY])).toEqual({ status: 0, stdout, stderr: '' });
   });
 
-  test('names the domains of a good folder, in order', () => {
+  test('says that a good folder is in order, file by file, also with the flags of envoyproxy/ratelimit', () => {
     const good = join(folder, 'good');
     mkdirSync(good);
     writeFileSync(join(good, '1.yaml'), 'domain: b\n');
     writeFileSync(join(good, '2.yml'), 'domain: a\n');
-    expect(run(['check-config', good])).toEqual({ status: 0, stdout: 'ok: a, b\n', stderr: '' });
+    const opened = ['1.yaml', '2.yml'].map((name) => `opening config file: ${join(good, name)}`);
+    const stdout = ok(`loading config directory: ${good}`, ...opened);
+    expect(run(['check-config', good])).toEqual({ status: 0, stdout, stderr: '' });
+    const args = ['check-config', '-config_dir', good, '-merge_domain_configs'];
+    expect(run(args)).toEqual({ status: 0, stdout, stderr: '' });
   });
 
-  test.each<[what: string, text: string, where: string]>([
-    ['an unknown key', 'domain: d\ndescriptors:\n  - key: a\n    limit: 3\n', ':4: descriptors[0].limit: '],
+  test.each<[what: string, text: string, status: number, where: string]>([
+    ['an unknown key', 'domain: d\ndescriptors:\n  - key: a\n    limit: 3\n', 2, ':4: descriptors[0].limit: '],
     [
       'an unknown unit',
       'domain: d\ndescriptors:\n  - key: a\n    limits:\n      - { requests: 1, per: fortnight }\n',
+      1,
       ':5: descriptors[0].limits[0].per: ',
     ],
-    ['no domain', 'descriptors: []\n', ':1: '],
-    ['no YAML', 'domain: [\n', ':'],
-  ])('says where a file is wrong: %s', (_what, text, where) => {
+    ['no domain', 'descriptors: []\n', 1, ':1: '],
+    ['no YAML', 'domain: [\n', 2, ':'],
+  ])('says where a file is wrong, in one line: %s', (_what, text, status, where) => {
     const file = write('bad.yaml', text);
-    const { status, stdout, stderr } = run(['check-config', file]);
-    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
-    expect(stderr.startsWith(`headroom: ${file}${where}`)).toBe(true);
-    expect(stderr).toMatch(/^headroom: .+:\d+: .+\n$/);
+    const ended = run(['check-config', file]);
+    expect(ended.status).toBe(status);
+    const begin = status === 2 ? 'headroom: ' : 'error loading rate limit configs: ';
+    const told = status === 2 ? ended.stderr : (ended.stdout.split(/^(?=error)/m)[1] ?? '');
+    expect(told.startsWith(`${begin}${file}${where}`)).toBe(true);
+    expect(told).toMatch(/^.+:\d+: .+\n$/);
   });
 
   test.each(['nowhere.yaml', 'nowhere/'])('says that there is nothing to read at %s', (name) => {
     const { status, stdout, stderr } = run(['check-config', join(folder, name)]);
-    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
-    expect(stderr).toMatch(/^headroom: .+nowhere.*: cannot read: .+\n$/);
+    expect({ status, stderr }).toEqual({ status: 1, stderr: '' });
+    expect(stdout).toMatch(/\nerror loading rate limit configs: .+nowhere.*: cannot read: .+\n$/);
   });
 
   test('reads a relative path from where it is called', () => {
     write('here.yaml', 'domain: here\n');
-    expect(run(['check-config', 'here.yaml'], BIN, folder)).toMatchObject({ status: 0, stdout: 'ok: here\n' });
+    expect(run(['check-config', 'here.yaml'], BIN, folder)).toMatchObject({ status: 0 });
   });
 });
 

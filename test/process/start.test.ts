@@ -1,12 +1,13 @@
 /** Starting: it serves, or it says in one line what an operator has to mend. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { until } from '../support/children.ts';
 import { http1, postJson } from '../support/clients-http.ts';
-import { TestService } from '../support/service.ts';
+import { freePort } from '../support/ports.ts';
+import { DOCUMENTED_POLICY, TestService } from '../support/service.ts';
 
 let folder: string;
 let taken: Server;
@@ -74,7 +75,7 @@ describe('a policy that cannot be used ends it with one line:', () => {
   test('none is named', async () => {
     expect(await serve({ POLICY_PATH: '' })).toEqual({
       code: 1,
-      output: 'headroom: POLICY_PATH: is required: a policy file or a directory of them\n',
+      output: 'headroom: POLICY_PATH: is required, or RUNTIME_ROOT: a policy file or a directory of them\n',
     });
   });
 
@@ -107,6 +108,11 @@ describe('a variable that cannot be used ends it with one line:', () => {
   test.each<[env: Record<string, string>, line: string]>([
     [{ PORT: 'http' }, "PORT: expected a port from 0 to 65535, got 'http'"],
     [{ BACKEND_TYPE: 'redis' }, 'REDIS_URL: is required when BACKEND_TYPE is redis'],
+    [{ MEMCACHE_SRV: '_memcache._tcp.a' }, 'MEMCACHE_SRV: memcached is not offered'],
+    [
+      { USE_STATSD: 'true', USE_PROMETHEUS: 'true' },
+      'USE_STATSD, USE_PROMETHEUS: Error: unable to use more than one stats sink at the same time',
+    ],
     [
       { REDIS_URL: 'redis://user:hush@r:99999' },
       'REDIS_URL: expected host:port, a socket path, or redis://user:password@host:port/db',
@@ -124,15 +130,52 @@ describe('otherwise', () => {
       await service.stop();
       expect(JSON.parse(service.output.split('\n')[0] ?? '')).toEqual({
         level: 'info',
-        time: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+        '@timestamp': expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
         version: expect.any(String),
         httpPort: expect.any(Number),
         grpcPort: expect.any(Number),
         debugPort: expect.any(Number),
         store: 'memory',
-        msg: 'serving',
+        '@message': 'serving',
       });
     }
+  });
+
+  test('it serves the directory that the reference would, says so in text, and warns of variables without effect', async () => {
+    mkdirSync(join(folder, 'root/sub/config'), { recursive: true });
+    cpSync(DOCUMENTED_POLICY, join(folder, 'root/sub/config/closient.yaml'));
+    const service = TestService.run(['serve'], {
+      POLICY_PATH: '',
+      RUNTIME_ROOT: join(folder, 'root'),
+      RUNTIME_SUBDIRECTORY: 'sub',
+      RUNTIME_WATCH_ROOT: 'false',
+      REDIS_ULR: 'nowhere',
+      LOG_FORMAT: '',
+    });
+    await until('it serves', () => service.output.includes('msg=serving'));
+    await service.stop();
+    const lines = service.output.split('\n');
+    const [warning = ''] = lines;
+    const serving = lines.find((line) => line.includes('msg=serving'));
+    expect(warning).toMatch(
+      /^time="[^"]+Z" level=warning msg="a variable has no effect" variable=REDIS_ULR reason=".*"$/,
+    );
+    expect(serving).toMatch(
+      /^time="[^"]+Z" level=info msg=serving version=\S+ httpPort=\d+ grpcPort=\d+ debugPort=\d+ /,
+    );
+  });
+
+  test('it says nothing while all is well, by default', async () => {
+    const healthPort = await freePort();
+    const service = TestService.run(['serve'], { LOG_LEVEL: '', PORT: String(healthPort) });
+    await until('it serves', () =>
+      http1(`http://127.0.0.1:${healthPort}/healthz`).then(
+        () => true,
+        () => false,
+      ),
+    );
+    await service.stop();
+    expect(service.output).toBe('');
   });
 
   test('it starts without its Redis, is live but not ready, and says why', async () => {

@@ -29,7 +29,7 @@ async function start(env: Record<string, string> = {}): Promise<TestService> {
 /** The names of what was logged, in order. */
 function events(service: TestService): string[] {
   const lines = service.output.trim().split('\n');
-  return lines.map((line) => (JSON.parse(line) as { msg: string }).msg);
+  return lines.map((line) => (JSON.parse(line) as { '@message': string })['@message']);
 }
 
 describe('the process', () => {

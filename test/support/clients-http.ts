@@ -1,6 +1,7 @@
 /** HTTP calls as bare as a test needs them: any method with any body, HTTP/1.1 and HTTP/2 without TLS, raw bytes. */
 import { type Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { connect, type IncomingHttpHeaders as Http2Headers } from 'node:http2';
+import { type RequestOptions, request as requestByTls } from 'node:https';
 import { connect as connectTcp } from 'node:net';
 
 export interface HttpCall {
@@ -9,6 +10,8 @@ export interface HttpCall {
   readonly body?: string | Uint8Array;
   /** Without one, the connection is closed afterwards. */
   readonly agent?: Agent;
+  /** For an address that begins with `https:`. */
+  readonly tls?: Pick<RequestOptions, 'ca' | 'cert' | 'key'>;
 }
 
 export interface HttpAnswer {
@@ -18,18 +21,26 @@ export interface HttpAnswer {
 }
 
 /** The body goes out with a content-length whatever the method, which `fetch` refuses for GET. */
-export function http1(url: string, { method = 'GET', headers = {}, body, agent }: HttpCall = {}): Promise<HttpAnswer> {
+export function http1(
+  url: string,
+  { method = 'GET', headers = {}, body, agent, tls }: HttpCall = {},
+): Promise<HttpAnswer> {
   const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
   return new Promise((resolve, reject) => {
-    const call = request(url, { method, headers: { ...length, ...headers }, agent: agent ?? false }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => {
-        const text = Buffer.concat(chunks).toString();
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, text });
-      });
-    });
+    const send = url.startsWith('https:') ? requestByTls : request;
+    const call = send(
+      url,
+      { ...tls, method, headers: { ...length, ...headers }, agent: agent ?? false },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          const text = Buffer.concat(chunks).toString();
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, text });
+        });
+      },
+    );
     call.on('error', reject);
     call.end(body);
   });

@@ -62,29 +62,37 @@ export class CallFailed extends Error {
   }
 }
 
+/** Whom a client trusts, and what it shows of itself. */
+export interface ClientTls {
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+}
+
 export interface RlsClient {
   /** @throws CallFailed */
   ask(question: Question): Promise<Answer>;
   close(): void;
 }
 
-/** All of them, by name; each opens its own connection to `origin`. */
-export const RLS_CLIENTS: Readonly<Record<string, (origin: string) => RlsClient>> = {
+/** All of them, by name; each opens its own connection to `origin`, by TLS if that begins with `https:`. */
+export const RLS_CLIENTS: Readonly<Record<string, (origin: string, tls?: ClientTls) => RlsClient>> = {
   'grpc-js': grpcJsClient,
-  'gRPC by connect-node': (origin) => connectClient(createGrpcTransport({ baseUrl: origin })),
-  'gRPC-Web over HTTP/1.1': (origin) =>
-    connectClient(createGrpcWebTransport({ baseUrl: origin, httpVersion: '1.1', useBinaryFormat: true })),
-  'gRPC-Web over HTTP/2': (origin) =>
-    connectClient(createGrpcWebTransport({ baseUrl: origin, httpVersion: '2', useBinaryFormat: true })),
-  'Connect in JSON over HTTP/1.1': (origin) => connectProtocol(origin, '1.1', false),
-  'Connect in JSON over HTTP/2': (origin) => connectProtocol(origin, '2', false),
-  'Connect in binary over HTTP/1.1': (origin) => connectProtocol(origin, '1.1', true),
-  'Connect in binary over HTTP/2': (origin) => connectProtocol(origin, '2', true),
+  'gRPC by connect-node': (baseUrl, nodeOptions = {}) => connectClient(createGrpcTransport({ baseUrl, nodeOptions })),
+  'gRPC-Web over HTTP/1.1': (baseUrl, nodeOptions = {}) =>
+    connectClient(createGrpcWebTransport({ baseUrl, nodeOptions, httpVersion: '1.1', useBinaryFormat: true })),
+  'gRPC-Web over HTTP/2': (baseUrl, nodeOptions = {}) =>
+    connectClient(createGrpcWebTransport({ baseUrl, nodeOptions, httpVersion: '2', useBinaryFormat: true })),
+  'Connect in JSON over HTTP/1.1': connectProtocol('1.1', false),
+  'Connect in JSON over HTTP/2': connectProtocol('2', false),
+  'Connect in binary over HTTP/1.1': connectProtocol('1.1', true),
+  'Connect in binary over HTTP/2': connectProtocol('2', true),
   'a bare POST as by curl': curlClient,
 };
 
-function connectProtocol(baseUrl: string, httpVersion: '1.1' | '2', useBinaryFormat: boolean): RlsClient {
-  return connectClient(createConnectTransport({ baseUrl, httpVersion, useBinaryFormat }));
+function connectProtocol(httpVersion: '1.1' | '2', useBinaryFormat: boolean) {
+  return (baseUrl: string, nodeOptions: ClientTls = {}) =>
+    connectClient(createConnectTransport({ baseUrl, httpVersion, useBinaryFormat, nodeOptions }));
 }
 
 function connectClient(transport: Transport): RlsClient {
@@ -102,11 +110,11 @@ function connectClient(transport: Transport): RlsClient {
   };
 }
 
-function curlClient(origin: string): RlsClient {
+function curlClient(origin: string, tls: ClientTls = {}): RlsClient {
   return {
     async ask(question) {
       const body = toJsonString(RateLimitRequestSchema, messageOf(question));
-      const call = { method: 'POST', headers: { 'content-type': 'application/json' }, body };
+      const call = { method: 'POST', headers: { 'content-type': 'application/json' }, body, tls };
       const { status, text } = await http1(origin + RLS_PATH, call);
       if (status === 200) return answerOf(fromJsonString(RateLimitResponseSchema, text));
       const { code, message } = JSON.parse(text) as { code: string; message: string };
@@ -117,13 +125,13 @@ function curlClient(origin: string): RlsClient {
 }
 
 /** With the messages as protobufjs reads them from proto/, so that two implementations of protobuf must agree. */
-export function grpcJsClient(origin: string): RlsClient {
+export function grpcJsClient(origin: string, tls?: ClientTls): RlsClient {
   const root = fileURLToPath(new URL('../../proto', import.meta.url));
   const options = { includeDirs: [root], longs: Number, enums: String, defaults: true };
   const loaded = loadSync('envoy/service/ratelimit/v3/rls.proto', options);
   const definition = loaded['envoy.service.ratelimit.v3.RateLimitService'] as grpc.ServiceDefinition;
   const Service = grpc.makeGenericClientConstructor(definition, 'RateLimitService');
-  const client = new Service(new URL(origin).host, grpc.credentials.createInsecure());
+  const client = new Service(new URL(origin).host, credentialsOf(tls));
   const call = client.ShouldRateLimit?.bind(client) as (
     question: object,
     done: (error: grpc.ServiceError | null, response: GrpcJsResponse) => void,
@@ -139,6 +147,11 @@ export function grpcJsClient(origin: string): RlsClient {
       }),
     close: () => client.close(),
   };
+}
+
+export function credentialsOf(tls: ClientTls | undefined): grpc.ChannelCredentials {
+  if (tls === undefined) return grpc.credentials.createInsecure();
+  return grpc.credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null);
 }
 
 /** What protobufjs makes of a response, with defaults filled in and message fields null where absent. */

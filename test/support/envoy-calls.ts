@@ -1,5 +1,12 @@
 /** ShouldRateLimit as Envoy calls it, without Envoy: all calls at once through one HTTP/2 connection. */
-import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from 'node:http2';
+import {
+  type ClientHttp2Session,
+  type ClientSessionOptions,
+  connect,
+  type IncomingHttpHeaders,
+  type SecureClientSessionOptions,
+} from 'node:http2';
+import type { TLSSocket } from 'node:tls';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import {
   RateLimitRequestSchema,
@@ -21,20 +28,49 @@ const PREFIX_BYTES = 5;
 const SESSION_MEMORY_MIB_MAX = 64;
 
 export class EnvoyCalls {
+  /** Settles when the connection is gone, however it ended. */
+  readonly closed: Promise<void>;
+  /** Settles when the server has asked to open no more streams. */
+  readonly askedToGo: Promise<void>;
   readonly #session: ClientHttp2Session;
 
   private constructor(session: ClientHttp2Session) {
     this.#session = session;
+    this.closed = new Promise((resolve) => session.once('close', resolve));
+    this.askedToGo = new Promise((resolve) => session.once('goaway', () => resolve()));
+    session.on('error', () => undefined);
   }
 
-  /** Settles when the server has said how many calls it takes at once. */
-  static async open(address: string): Promise<EnvoyCalls> {
-    const session = connect(address, { maxSessionMemory: SESSION_MEMORY_MIB_MAX });
+  /**
+   * Settles when the server has said how many calls it takes at once.
+   * @throws when it ends the connection instead
+   */
+  static async open(
+    address: string,
+    options: ClientSessionOptions | SecureClientSessionOptions = {},
+  ): Promise<EnvoyCalls> {
+    const session = connect(address, { maxSessionMemory: SESSION_MEMORY_MIB_MAX, ...options });
     await new Promise((resolve, reject) => {
       session.once('remoteSettings', resolve);
       session.once('error', reject);
+      session.once('close', () => reject(new Error('the server closed the connection')));
     });
     return new EnvoyCalls(session);
+  }
+
+  /** What the server showed, by TLS. */
+  get serverSerialNumber(): string {
+    return (this.#session.socket as TLSSocket).getPeerX509Certificate()?.serialNumber ?? '';
+  }
+
+  /** Whether the connection took up an earlier one's TLS session. */
+  get isResumed(): boolean {
+    return (this.#session.socket as TLSSocket).isSessionReused();
+  }
+
+  /** Called for each TLS session that the server offers to be taken up again. */
+  onTicket(take: (session: Buffer) => void): void {
+    (this.#session.socket as TLSSocket).on('session', take);
   }
 
   /** One call for one API key in the documented domain, which waits for its answer as long as it takes. */

@@ -36,7 +36,7 @@ export async function startInProcess(
   });
   const log: string[] = [];
   const config = toConfig(readEnv({ ...LOCAL, POLICY_PATH: folder, ...env }));
-  const logger = createLogger(config.logLevel, { write: (line) => log.push(line) });
+  const logger = createLogger(config.log, { write: (line) => log.push(line) });
   const telemetry = await startTelemetry({ env: {}, version: VERSION, log: logger, countersIn: config.store.type });
   const server = await startServer({ config, log: logger, telemetry, version: VERSION });
   return { ...addressesOf(server), log, stop: onceStopped(server, folder) };
@@ -49,6 +49,8 @@ const LOCAL = {
   GRPC_HOST: '127.0.0.1',
   GRPC_PORT: '0',
   DEBUG_PORT: '0',
+  LOG_LEVEL: 'info',
+  LOG_FORMAT: 'json',
   // Clients of tests may keep connections; no test waits for them unless it is about that.
   DRAIN_TIMEOUT: '1s',
 };

@@ -68,7 +68,7 @@ export class TestService {
 
   #isServing(): boolean {
     if (this.child.exitCode !== null) throw new Error(`the service ended: ${this.#output}`);
-    const line = this.#output.split('\n').find((text) => text.includes('"msg":"serving"'));
+    const line = this.#output.split('\n').find((text) => text.includes('"@message":"serving"'));
     if (line === undefined) return false;
     Object.assign(this, JSON.parse(line));
     return true;
@@ -81,5 +81,7 @@ const LOCAL = {
   GRPC_HOST: '127.0.0.1',
   GRPC_PORT: '0',
   DEBUG_PORT: '0',
+  LOG_LEVEL: 'info',
+  LOG_FORMAT: 'json',
   POLICY_PATH: DOCUMENTED_POLICY,
 };

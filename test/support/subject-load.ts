@@ -3,7 +3,7 @@ import { keyHasher } from '../../src/adapters/node-crypto/hash-api-key.ts';
 import { systemClock } from '../../src/adapters/system-clock/system-clock.ts';
 import { Limiter } from '../../src/app/limiter.ts';
 import { StoreGuard } from '../../src/app/store-guard.ts';
-import { compilePolicy } from '../../src/core/definition.ts';
+import { compilePolicy } from '../../src/core/compile-policy.ts';
 import { Undecidable } from '../../src/core/errors.ts';
 import { subjectOf } from '../../src/core/subject.ts';
 import type { CounterStore } from '../../src/ports/counter-store.ts';
@@ -42,7 +42,7 @@ export class SubjectLoad {
       policies: { current: () => new Map([[DOMAIN, policy]]) },
       store: this.guard,
       clock: systemClock,
-      observer: { decided: () => undefined, undecided: () => undefined },
+      observer: { decided: () => undefined, undecided: () => undefined, refused: () => undefined },
       hasher: keyHasher({ secret: undefined, previousSecret: undefined }),
     });
   }
@@ -57,7 +57,7 @@ export class SubjectLoad {
 
   /** What the store knows a subject by. */
   subject(index: number): string {
-    return subjectOf(DOMAIN, [{ key: KEY, value: valueFor(index) }]);
+    return subjectOf(DOMAIN, [{ key: KEY, value: subjectName(index) }]);
   }
 
   /** All subjects in turn, so many decisions in all. */
@@ -81,7 +81,7 @@ export class SubjectLoad {
     const index = this.#asked++ % this.admitted.length;
     const startedAt = performance.now();
     try {
-      const { decision } = await this.#limiter.decide(request([of({ [KEY]: valueFor(index) })]), { door: 'rls' });
+      const { decision } = await this.#limiter.decide(request([of({ [KEY]: subjectName(index) })]), { door: 'rls' });
       if (decision.allowed) this.admitted[index]! += 1;
       else this.denied += 1;
     } catch (error) {
@@ -94,6 +94,6 @@ export class SubjectLoad {
   }
 }
 
-function valueFor(index: number): string {
+function subjectName(index: number): string {
   return `subject ${index}`;
 }

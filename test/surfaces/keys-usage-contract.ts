@@ -98,7 +98,7 @@ export function describeUsage(store: string, env: () => Promise<Readonly<Record<
       const { key, ...created } = await api.create({ name: 'logged' });
       const lines = api.server.log.filter((line) => line.includes(created.id)).map((line) => JSON.parse(line));
       expect(lines).toMatchObject([
-        { msg: 'audit', level: 'info', action: 'key.created', subject: created.id, after: created },
+        { '@message': 'audit', level: 'info', action: 'key.created', subject: created.id, after: created },
       ]);
       expect(api.server.log.join('')).not.toContain(key.slice(4, 24));
     });

@@ -1,33 +1,31 @@
 /** Reads policy files into one set, or says in which file, line and key the first mistake is. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { type Document, isMap, isScalar, LineCounter, type Node, type Pair, parseDocument, visit } from 'yaml';
-import type { z } from 'zod';
-import { compilePolicy } from '../../core/definition.ts';
+import { compilePolicy } from '../../core/compile-policy.ts';
+import type { DescriptorDefinition, PolicyDefinition } from '../../core/definition.ts';
 import { PolicyError } from '../../core/errors.ts';
 import type { DomainPolicy, PolicySet } from '../../core/policy.ts';
-import { policySchema, TEXT_KEYS } from './schema.ts';
+import { ContentError, offsetOf, type Path, readContent } from './content.ts';
+import { type PolicyFault, PolicyFileError } from './policy-file-error.ts';
+import { type PolicyPlace, type PolicyText, readTexts } from './policy-place.ts';
+import { YamlError, YamlText } from './yaml-text.ts';
 
-/** A whole set that cannot be used; the message begins with `file:line: key: `. */
-export class PolicyFileError extends Error {
-  readonly code = 'POLICY_INVALID';
-
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'PolicyFileError';
-  }
+export interface SetOptions {
+  /** Files of one domain add up; otherwise a second one is an error. */
+  readonly mergeDomains: boolean;
 }
 
-type Path = readonly (string | number)[];
-
 /**
- * @param path a file, or a directory of which every *.yaml and *.yml is read (dot files are not)
- * @throws PolicyFileError when anything in any file is wrong; there are no partial sets
+ * The set of `POLICY_PATH`, or of another place.
+ * @throws PolicyFileError when anything in any file is wrong; there are no partial sets. ChangedMeanwhile
  */
-export function readPolicies(path: string): PolicySet {
+export function readPolicies(place: PolicyPlace | string, options: SetOptions = { mergeDomains: false }): PolicySet {
+  return parsePolicies(readTexts(typeof place === 'string' ? { type: 'path', path: place } : place), options);
+}
+
+/** @throws PolicyFileError */
+export function parsePolicies(texts: readonly PolicyText[], options: SetOptions): PolicySet {
   const policies = new Map<string, DomainPolicy>();
-  for (const file of policyFiles(path)) {
-    const policy = parsePolicy(readText(file), file, policies);
+  for (const { name, text } of texts) {
+    const policy = parsePolicy(text, name, policies, options);
     policies.set(policy.domain, policy);
   }
   return policies;
@@ -36,117 +34,68 @@ export function readPolicies(path: string): PolicySet {
 /**
  * @param file its name, for messages
  * @param others the policies that it is to stand beside
+ * @returns the policy of its domain; with `mergeDomains`, what `others` has of that domain included
  */
-export function parsePolicy(text: string, file: string, others: PolicySet = new Map()): DomainPolicy {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { version: '1.1', merge: true, lineCounter: lines, prettyErrors: false });
-  const [broken] = document.errors;
-  if (broken) throw new PolicyFileError(`${file}:${lines.linePos(broken.pos[0]).line}: ${broken.message}`);
-  keepTextAsWritten(document);
-  const parsed = policySchema.safeParse(resolved(document, file));
-  if (!parsed.success) throw fileError(file, document, lines, ...firstIssue(parsed.error, document));
+export function parsePolicy(
+  text: string,
+  file: string,
+  others: PolicySet = new Map(),
+  { mergeDomains }: SetOptions = { mergeDomains: false },
+): DomainPolicy {
+  const source = new SourceFile(file, text);
+  const { definition } = source;
   try {
-    const policy = compilePolicy(parsed.data);
-    if (others.has(policy.domain)) {
-      throw new PolicyError(['domain'], `duplicate domain '${policy.domain}' in config file`);
+    const other = others.get(definition.domain);
+    if (other !== undefined && !mergeDomains) {
+      throw new PolicyError(['domain'], `duplicate domain '${definition.domain}' in config file`);
     }
-    return policy;
+    if (definition.headers === 'ietf') refuseUnspeakableNames(definition.descriptors, ['descriptors']);
+    return compilePolicy(definition, other);
   } catch (error) {
-    if (error instanceof PolicyError) throw fileError(file, document, lines, error.path, error.message);
+    if (error instanceof PolicyError) throw source.fault('meaning', error.path, error.message);
     throw error;
   }
 }
 
-/** The plain content, anchors and merge keys resolved. */
-function resolved(document: Document, file: string): unknown {
-  try {
-    return (
-      document.toJS({ maxAliasCount: ALIASES_MAX, reviver: (_, value) => (value === null ? undefined : value) }) ?? {}
-    );
-  } catch (error) {
-    throw new PolicyFileError(`${file}:1: ${(error as Error).message}`, { cause: error });
-  }
-}
+/** A file's text and its content. What finds the lines of mistakes is not kept: it is several times as large as both. */
+class SourceFile {
+  readonly definition: PolicyDefinition;
+  readonly #file: string;
+  readonly #text: string;
 
-// Enough for every rule of a large file to share an anchor; a document that expands further is an attack or a mistake.
-const ALIASES_MAX = 10_000;
-
-/** Whether a file of this name in a directory of policies is one of them. */
-export function isPolicyFile(name: string): boolean {
-  return /^[^.].*\.ya?ml$/.test(name);
-}
-
-function policyFiles(path: string): string[] {
-  try {
-    if (!statSync(path).isDirectory()) return [path];
-    const names = readdirSync(path).filter(isPolicyFile);
-    if (names.length === 0) throw new PolicyFileError(`${path}: no *.yaml file in this directory`);
-    return names.sort().map((name) => join(path, name));
-  } catch (error) {
-    throw unreadable(path, error);
-  }
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw unreadable(file, error);
-  }
-}
-
-function unreadable(path: string, error: unknown): PolicyFileError {
-  if (error instanceof PolicyFileError) return error;
-  return new PolicyFileError(`${path}: cannot read: ${(error as Error).message}`, { cause: error });
-}
-
-function keepTextAsWritten(document: Document): void {
-  visit(document, {
-    Pair(_, pair: Pair) {
-      if (!isScalar(pair.key) || !TEXT_KEYS.has(String(pair.key.value)) || !isScalar(pair.value)) return;
-      if (typeof pair.value.value === 'number' && !Number.isInteger(pair.value.value)) return;
-      // Nothing at all after the colon is no text, and so no value.
-      if (pair.value.source) pair.value.value = pair.value.source;
-    },
-  });
-}
-
-/** The issue that stands first in the file, as path and message. */
-function firstIssue(error: z.ZodError, document: Document): [Path, string] {
-  const issues = error.issues.map(described);
-  const at = ([path]: [Path, string]) => offsetOf(document.contents, path);
-  return issues.toSorted((a, b) => at(a) - at(b))[0] as [Path, string];
-}
-
-function described(issue: z.core.$ZodIssue): [Path, string] {
-  const path = issue.path.map((key) => (typeof key === 'symbol' ? String(key) : key));
-  if (issue.code !== 'unrecognized_keys') return [path, issue.message];
-  const key = issue.keys[0] as string;
-  return [[...path, key], `config error, unknown key '${key}'`];
-}
-
-function fileError(file: string, document: Document, lines: LineCounter, path: Path, message: string): PolicyFileError {
-  const offset = offsetOf(document.contents, path);
-  const where = path.length === 0 ? '' : ` ${keyText(path)}:`;
-  return new PolicyFileError(`${file}:${lines.linePos(offset).line}:${where} ${message}`);
-}
-
-/** Where the key that `path` leads to is written; where the deepest existing one is, if that is missing. */
-function offsetOf(contents: unknown, path: Path): number {
-  let node = contents;
-  let offset = (contents as Node | null)?.range?.[0] ?? 0;
-  for (const step of path) {
-    if (isMap(node)) {
-      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(step));
-      if (!pair) return offset;
-      offset = (pair.key as Node).range?.[0] ?? offset;
-      node = pair.value;
-    } else {
-      node = (node as { items?: unknown[] } | null)?.items?.[Number(step)];
-      offset = (node as Node | undefined)?.range?.[0] ?? offset;
+  /** @throws PolicyFileError */
+  constructor(file: string, text: string) {
+    this.#file = file;
+    this.#text = text;
+    try {
+      this.definition = readContent(new YamlText(text));
+    } catch (error) {
+      if (error instanceof ContentError) throw this.#faultAt('form', error.offset, error.path, error.message);
+      if (!(error instanceof YamlError)) throw error;
+      throw this.#faultAt('form', error.offset, [], `error loading config file: yaml: ${error.message}`);
     }
   }
-  return offset;
+
+  fault(fault: PolicyFault, path: Path, message: string): PolicyFileError {
+    return this.#faultAt(fault, offsetOf(new YamlText(this.#text), path), path, message);
+  }
+
+  #faultAt(fault: PolicyFault, offset: number, path: Path, message: string): PolicyFileError {
+    const line = this.#text.slice(0, offset).split('\n').length;
+    const where = path.length === 0 ? '' : ` ${keyText(path)}:`;
+    return new PolicyFileError(fault, `${this.#file}:${line}:${where} ${message}`);
+  }
+}
+
+/** The style `ietf` writes names into header fields. Elsewhere a rate_limit may be named by any text. */
+function refuseUnspeakableNames(descriptors: readonly DescriptorDefinition[] | undefined, path: Path): void {
+  descriptors?.forEach(({ rate_limit, descriptors: next }, index) => {
+    if (!/^[\x20-\x7e]{0,64}$/.test(rate_limit?.name ?? '')) {
+      const message = 'with `headers: ietf` a window is named by 1 to 64 printable ASCII characters';
+      throw new PolicyError([...path, index, 'rate_limit', 'name'], message);
+    }
+    refuseUnspeakableNames(next, [...path, index, 'descriptors']);
+  });
 }
 
 function keyText(path: Path): string {

@@ -10,6 +10,8 @@ export interface StartupTimes {
 
 /** Redis has not answered since the start, and REDIS_STARTUP_MAX_ELAPSED_TIME is over: the process should end. */
 export class NeverConnected extends Error {
+  readonly code = 'CONFIG_INVALID';
+
   constructor(maxElapsedMillis: number, cause: unknown) {
     const seen = cause instanceof Error ? `: ${cause.message}` : '';
     super(`REDIS_STARTUP_MAX_ELAPSED_TIME: no connection to Redis within ${maxElapsedMillis} ms${seen}`, { cause });

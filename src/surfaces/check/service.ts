@@ -13,7 +13,7 @@ const KEY_FIELD = 'descriptors[0].entries[0].value';
 /** @throws InvalidRequest and Undecidable, as Limiter.decide */
 export async function checkOnce(
   limiter: Limiter,
-  policies: PolicySet,
+  policies: PolicySet | undefined,
   request: CheckRequest,
   call: Call,
 ): Promise<CheckResponse> {
@@ -24,7 +24,7 @@ export async function checkOnce(
   }
 }
 
-function requestOf(request: CheckRequest, policies: PolicySet): LimitRequest {
+function requestOf(request: CheckRequest, policies: PolicySet | undefined): LimitRequest {
   const { domain, descriptors, api_key, remote_address: callerAddress, hits: hitsAddend = 0 } = request;
   if (api_key !== undefined) {
     if (descriptors !== undefined) throw new InvalidRequest('api_key', 'api_key and descriptors exclude each other');
@@ -50,7 +50,9 @@ function inShortForm(error: unknown): unknown {
   return new InvalidRequest(API_KEY, error.message.replace(KEY_FIELD, API_KEY));
 }
 
-function keyedDomain(policies: PolicySet): string {
+function keyedDomain(policies: PolicySet | undefined): string {
+  // As good as any: without policies nothing can be decided.
+  if (policies === undefined) return API_KEY;
   const domains = [...policies.values()].filter(({ root }) => root.children.has(API_KEY)).map(({ domain }) => domain);
   if (domains.length === 1) return domains[0] as string;
   const why = domains.length === 0 ? 'no domain limits api_key' : `api_key is limited by ${domains.join(', ')}`;

@@ -1,4 +1,4 @@
-/** The gRPC port: HTTP/2 without TLS, and HTTP/1.1 for gRPC-Web and Connect, told apart by their first bytes. */
+/** The gRPC port: HTTP/2, and HTTP/1.1 for gRPC-Web and Connect, told apart by their first bytes, with or without TLS. */
 import { createServer as createHttp1Server, type Server as Http1Server } from 'node:http';
 import {
   constants,
@@ -8,11 +8,16 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import { createServer, type Server, type Socket } from 'node:net';
+import type { RandomBytes } from '../../core/api-key.ts';
 import { IdleSockets } from '../idle-sockets.ts';
-import { listen } from '../listen.ts';
+import { listen, listenAtPath } from '../listen.ts';
 import { acceptAnyBytes } from '../rls/any-bytes.ts';
+import type { GrpcConfig } from './config.ts';
 import { connectAdapter } from './connect-adapter.ts';
+import { Http2Connection } from './http2-connection.ts';
+import { Http2Wire } from './http2-wire.ts';
 import { type RouteOptions, routerOptionsOf, routesOf } from './routes.ts';
+import { TlsDoor } from './tls-door.ts';
 
 /** RFC 9113 §3.4: what every HTTP/2 client sends first. One byte tells it from every HTTP/1.1 method but PUT, POST and PATCH. */
 const PREFACE = Buffer.from('PRI * HTTP/2.0');
@@ -21,24 +26,37 @@ const PREFACE = Buffer.from('PRI * HTTP/2.0');
 const CONCURRENT_STREAMS_MAX = 4_096;
 // MiB that one connection may hold; Node's default of 10 ends connections with a few thousand calls in flight.
 const SESSION_MEMORY_MIB_MAX = 64;
-// Who connects and says nothing, or stops in the middle of an HTTP/1.1 request, is not waited for.
+// Who connects and says nothing, or stops in the middle of a handshake or an HTTP/1.1 request, is not waited for.
 const SILENCE_MILLIS_MAX = 10_000;
 // Gateways keep connections for the next call; this long without a single one, it may open another.
 const IDLE_MILLIS_MAX = 600_000;
 
+export interface GrpcServerOptions extends RouteOptions {
+  readonly config: GrpcConfig;
+  readonly random: RandomBytes;
+}
+
 export class GrpcServer {
-  readonly #tcp: Server;
+  readonly #options: GrpcServerOptions;
+  /** Takes connections: of TCP or TLS, at a port or a unix socket. */
+  readonly #listener: Server;
+  readonly #tls: TlsDoor | undefined;
   readonly #http1: Http1Server;
   readonly #idle: IdleSockets;
   readonly #http2: Http2Server;
-  readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #connections = new Set<Http2Connection>();
+  /** As the machine gave them: those that TLS runs over, too. */
   readonly #sockets = new Set<Socket>();
   /** Those that have not shown yet what they speak. */
   readonly #silent = new Set<Socket>();
+  readonly #draining = new AbortController();
 
-  constructor(options: RouteOptions) {
+  constructor(options: GrpcServerOptions) {
     acceptAnyBytes();
-    const handler = connectAdapter(routesOf(options), routerOptionsOf(options), options.log);
+    this.#options = options;
+    const { config, clock, log } = options;
+    const signal = this.#draining.signal;
+    const handler = connectAdapter(routesOf(options, signal), routerOptionsOf(options), log);
     this.#http1 = createHttp1Server(handler);
     this.#http1.timeout = SILENCE_MILLIS_MAX;
     this.#idle = new IdleSockets(this.#http1);
@@ -49,41 +67,56 @@ export class GrpcServer {
         handler(request, response);
       },
     );
-    this.#http2.on('session', (session) => {
-      this.#sessions.add(session);
-      session.setTimeout(IDLE_MILLIS_MAX, () => endIdle(session));
-      session.on('close', () => this.#sessions.delete(session));
-    });
-    this.#tcp = createServer((socket) => this.#accept(socket));
+    const onSocket = (socket: Socket): void => this.#listenTo(socket);
+    this.#tls =
+      config.tls && new TlsDoor({ config: config.tls, clock, log, handshakeMillisMax: SILENCE_MILLIS_MAX, onSocket });
+    this.#listener = this.#tls?.server ?? createServer(onSocket);
+    this.#listener.on('connection', (socket: Socket) => this.#accept(socket));
   }
 
-  /** @returns the port, for `port` 0 the one that was free @throws when it cannot be had */
-  listen(port: number, host: string): Promise<number> {
-    return listen(this.#tcp, port, host);
+  /** @returns the port, for port 0 the one that was free; 0 for a unix socket @throws ListenError, TlsFileError */
+  async listen(): Promise<number> {
+    const address = this.#options.config.listen;
+    this.#tls?.start();
+    if ('port' in address) return listen(this.#listener, address.port, address.host);
+    await listenAtPath(this.#listener, address.path);
+    return 0;
   }
 
   /** Takes no new connections, asks clients to go (GOAWAY) and settles when the last call has been answered. */
   async drain(): Promise<void> {
-    const closed = new Promise((resolve) => this.#tcp.close(resolve));
-    for (const session of this.#sessions) session.close();
+    const closed = new Promise((resolve) => this.#listener.close(resolve));
+    this.#tls?.close();
+    this.#draining.abort();
+    for (const connection of this.#connections) connection.leave();
     this.#idle.end();
     for (const socket of this.#silent) socket.destroy();
+    // Who has not even begun its handshake.
+    for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
     await closed;
   }
 
   /** Ends whatever is still open. */
   destroy(): void {
+    this.#tls?.close();
     for (const socket of this.#sockets) socket.destroy();
   }
 
   #accept(socket: Socket): void {
     this.#sockets.add(socket);
-    this.#silent.add(socket);
     socket.setNoDelay(true);
-    socket.on('close', () => {
-      this.#sockets.delete(socket);
-      this.#silent.delete(socket);
-    });
+    socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('error', () => socket.destroy());
+  }
+
+  /** @param socket what is read from it is in clear */
+  #listenTo(socket: Socket): void {
+    if (this.#draining.signal.aborted) {
+      socket.destroy();
+      return;
+    }
+    this.#silent.add(socket);
+    socket.on('close', () => this.#silent.delete(socket));
     socket.on('error', () => socket.destroy());
     socket.setTimeout(SILENCE_MILLIS_MAX, () => socket.destroy());
     this.#sniff(socket, Buffer.alloc(0));
@@ -103,16 +136,25 @@ export class GrpcServer {
       socket.removeAllListeners('timeout');
       socket.pause();
       socket.unshift(bytes);
-      (mayBeHttp2 ? this.#http2 : this.#http1).emit('connection', socket);
-      if (!mayBeHttp2) socket.resume();
+      if (mayBeHttp2) this.#openHttp2(socket);
+      else this.#http1.emit('connection', socket);
+      socket.resume();
     });
   }
-}
 
-/** Asks the client to go, and does not wait for calls that it left open: they have been silent as long. */
-function endIdle(session: ServerHttp2Session): void {
-  session.close();
-  setImmediate(() => session.destroy());
+  #openHttp2(socket: Socket): void {
+    const { clock, random, config } = this.#options;
+    const wire = new Http2Wire(socket);
+    this.#http2.once('session', (session: ServerHttp2Session) => {
+      const connection = new Http2Connection({ session, wire, clock, random, config });
+      this.#connections.add(connection);
+      // Calls that its client has left open have been silent as long: they are not waited for.
+      session.setTimeout(IDLE_MILLIS_MAX, () => connection.end());
+      session.on('close', () => this.#connections.delete(connection));
+    });
+    // In this very turn it makes a session of it, and tells.
+    this.#http2.emit('connection', wire);
+  }
 }
 
 /**

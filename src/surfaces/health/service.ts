@@ -18,21 +18,23 @@ export function check(health: HealthState, { service }: HealthCheckRequest): Hea
   return response(statusOf(health));
 }
 
-/** Ends by itself once the server no longer serves: an open watch must not hold up a shutdown. */
+/** Tells each change, and ends by itself when the server is on its way out: an open watch must not hold that up. */
 export async function* watch(
   health: HealthState,
   { service }: HealthCheckRequest,
   signal: AbortSignal,
 ): AsyncGenerator<HealthCheckResponse> {
-  if (!SERVICES.has(service)) {
-    yield response(ServingStatus.SERVICE_UNKNOWN);
-    await health.changed(signal);
-    return;
+  let told: ServingStatus | undefined;
+  for (;;) {
+    // Asked for before the state is told: what changes while that is being sent is not missed.
+    const changed = health.changed(signal);
+    const status = SERVICES.has(service) ? statusOf(health) : ServingStatus.SERVICE_UNKNOWN;
+    if (status !== told) yield response(status);
+    told = status;
+    if (health.draining || signal.aborted) return;
+    await changed;
+    if (signal.aborted) return;
   }
-  yield response(statusOf(health));
-  if (!health.serving) return;
-  await health.changed(signal);
-  if (!signal.aborted) yield response(statusOf(health));
 }
 
 function statusOf(health: HealthState): ServingStatus {

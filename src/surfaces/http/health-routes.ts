@@ -41,8 +41,8 @@ export async function installHealth(app: FastifyInstance, options: HealthRouteOp
         (error: Error) => error.message,
       );
       const ready = store === 'ok' && health.serving;
-      const domains = [...policies.current().keys()].sort();
-      return reply.code(ready ? 200 : 503).send({ ready, store, domains, draining: !health.serving });
+      const domains = [...(policies.current()?.keys() ?? [])].sort();
+      return reply.code(ready ? 200 : 503).send({ ready, store, domains, draining: health.draining });
     },
   );
 }

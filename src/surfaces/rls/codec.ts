@@ -1,10 +1,11 @@
 /** Envoy's messages to core types and back. Generated types go no further than this folder. */
-import { create } from '@bufbuild/protobuf';
-import { type Decision, isDenial, type Status } from '../../core/decision.ts';
+import { create, type JsonObject as ProtoJsonObject } from '@bufbuild/protobuf';
+import type { Decided } from '../../app/limiter.ts';
+import { isOverLimit, type Status } from '../../core/decision.ts';
 import type { Descriptor, LimitOverride, LimitRequest } from '../../core/descriptor.ts';
 import { InvalidRequest } from '../../core/errors.ts';
 import type { Answer } from '../../core/headers.ts';
-import type { Unit } from '../../core/limit.ts';
+import { REQUESTS_MAX, type Unit } from '../../core/limit.ts';
 import type {
   RateLimitDescriptor,
   RateLimitDescriptor_RateLimitOverride,
@@ -41,14 +42,19 @@ export function fromProto(request: RateLimitRequest): LimitRequest {
   };
 }
 
-export function toProto(decision: Decision, answer: Answer): RateLimitResponse {
+export function toProto({ decision, answer, metadata }: Decided): RateLimitResponse {
   return create(RateLimitResponseSchema, {
     overallCode: decision.allowed ? RateLimitResponse_Code.OK : RateLimitResponse_Code.OVER_LIMIT,
     statuses: decision.statuses.map((status) => statusToProto(status, decision.nowSeconds)),
     responseHeadersToAdd: answer.headers.map(([key, value]) => ({ key, value })),
-    // Without headers there is no content type, and Envoy would call the body plain text.
-    rawBody: UTF8.encode(answer.headers.length > 0 ? answer.body : ''),
+    rawBody: UTF8.encode(isTyped(answer) ? answer.body : ''),
+    dynamicMetadata: metadata as ProtoJsonObject | undefined,
   });
+}
+
+/** Envoy would call a body without a content type plain text. */
+function isTyped({ headers, body }: Answer): boolean {
+  return body !== undefined && headers.some(([name]) => name === 'content-type');
 }
 
 function descriptorFromProto(descriptor: RateLimitDescriptor, index: number): Descriptor {
@@ -75,8 +81,9 @@ function overrideFromProto(limit: RateLimitDescriptor_RateLimitOverride, index: 
 }
 
 function statusToProto(status: Status, nowSeconds: number) {
-  const code = isDenial(status) ? RateLimitResponse_Code.OVER_LIMIT : RateLimitResponse_Code.OK;
-  const { reported } = status;
+  const code = isOverLimit(status) ? RateLimitResponse_Code.OVER_LIMIT : RateLimitResponse_Code.OK;
+  const { reported, limit } = status;
+  if (limit?.unlimited === true) return { code, limitRemaining: REQUESTS_MAX };
   if (reported === undefined) return { code };
   const { window, remaining, endsAt } = reported;
   const unit = window.unit === undefined ? RateLimitResponse_RateLimit_Unit.UNKNOWN : UNIT_NUMBERS[window.unit];

@@ -11,6 +11,5 @@ export async function shouldRateLimit(
   request: RateLimitRequest,
   call: Call,
 ): Promise<RateLimitResponse> {
-  const { decision, answer } = await limiter.decide(fromProto(request), call);
-  return toProto(decision, answer);
+  return toProto(await limiter.decide(fromProto(request), call));
 }

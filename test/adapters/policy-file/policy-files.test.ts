@@ -1,81 +1,48 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { PolicyFiles } from '../../../src/adapters/policy-file/policy-files.ts';
-import { PolicyFileError } from '../../../src/adapters/policy-file/read-policy.ts';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { PolicyFileError } from '../../../src/adapters/policy-file/policy-file-error.ts';
 import { systemClock } from '../../../src/adapters/system-clock/system-clock.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
-import type { Log } from '../../../src/ports/log.ts';
 import { until } from '../../support/children.ts';
+import { FollowedFiles, limited, maxOf, untilMax } from './followed-files.ts';
 
-interface Line {
-  readonly level: keyof Log;
-  readonly fields: Record<string, unknown>;
-  readonly message: string;
-}
-
-const root = mkdtempSync(join(tmpdir(), 'headroom-policy-files-'));
 let folder: string;
-let folders = 0;
-let followed: PolicyFiles[] = [];
-let lines: Line[] = [];
-let loads: boolean[] = [];
+let files: FollowedFiles;
 beforeEach(() => {
-  folders += 1;
-  folder = join(root, String(folders));
-  mkdirSync(folder);
-  lines = [];
-  loads = [];
+  folder = mkdtempSync(join(tmpdir(), 'headroom-policy-files-'));
+  files = new FollowedFiles();
 });
 afterEach(() => {
-  for (const files of followed) files.close();
-  followed = [];
+  files.close();
+  rmSync(folder, { recursive: true });
 });
-afterAll(() => rmSync(root, { recursive: true }));
 
-const write = (level: keyof Log) => (fields: object, message: string) => {
-  lines.push({ level, fields: { ...fields }, message });
-};
-const log: Log = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
-
-function follow(path: string): PolicyFiles {
-  const files = new PolicyFiles({ path, clock: systemClock, log, onLoad: (loaded) => loads.push(loaded) });
-  files.follow();
-  followed.push(files);
-  return files;
-}
-
-const limited = (max: number) => `domain: d\ndescriptors:\n  - key: k\n    limits: [{ requests: ${max}, per: day }]\n`;
-
-function maxOf(files: PolicyFiles): number | undefined {
-  return files.current().get('d')?.root.children.get('k')?.limit?.windows[0]?.max;
-}
-
-const untilMax = (files: PolicyFiles, max: number) => until(`the limit is ${max}`, () => maxOf(files) === max);
+const follow = (path: string) => files.follow({ type: 'path', path });
 
 describe('a followed file', () => {
   test('is read at once, and told as loaded', () => {
     writeFileSync(join(folder, 'p.yaml'), limited(1));
     expect(maxOf(follow(join(folder, 'p.yaml')))).toBe(1);
-    expect(loads).toEqual([true]);
+    expect(files.loads).toEqual([true]);
   });
 
   test('that cannot be used at the start is an error, and nothing is told as loaded', () => {
     writeFileSync(join(folder, 'p.yaml'), 'domain: ""\n');
     expect(() => follow(join(folder, 'p.yaml'))).toThrow(PolicyFileError);
-    expect(loads).toEqual([]);
+    expect(files.loads).toEqual([]);
   });
 
   test('takes effect when it is rewritten in place', async () => {
     const path = join(folder, 'p.yaml');
     writeFileSync(path, limited(1));
-    const files = follow(path);
+    const followed = follow(path);
     for (const max of [2, 3]) {
       writeFileSync(path, limited(max));
-      await untilMax(files, max);
+      await untilMax(followed, max);
     }
-    expect(lines.at(-1)).toEqual({ level: 'info', fields: { path, domains: ['d'] }, message: 'policies loaded' });
+    expect(files.lines.at(-1)).toEqual({ level: 'info', fields: { path, domains: ['d'] }, message: 'policies loaded' });
   });
 
   test('is not read again for every write to its neighbours', async () => {
@@ -89,26 +56,24 @@ describe('a followed file', () => {
         return systemClock.after(millis, callback);
       },
     };
-    const files = new PolicyFiles({ path, clock, log, onLoad: () => undefined });
-    files.follow();
-    followed.push(files);
+    const followed = files.follow({ type: 'path', path }, { clock });
     for (let index = 0; index < 20; index++) writeFileSync(join(folder, `service-${index}.log`), 'line\n');
     // The kernel tells changes in their order: when this one is seen, those were, too.
     writeFileSync(path, limited(2));
-    await untilMax(files, 2);
+    await untilMax(followed, 2);
     expect(reloads).toBeLessThan(10);
   });
 
   test('takes effect when another file is renamed over it, time and again', async () => {
     const path = join(folder, 'p.yaml');
     writeFileSync(path, limited(1));
-    const files = follow(path);
+    const followed = follow(path);
     for (const max of [2, 3, 4]) {
       writeFileSync(join(folder, 'p.yaml.new'), limited(max));
       renameSync(join(folder, 'p.yaml.new'), path);
-      await untilMax(files, max);
+      await untilMax(followed, max);
     }
-    expect(loads.every(Boolean)).toBe(true);
+    expect(files.loads.every(Boolean)).toBe(true);
   });
 
   test('takes effect when the symlinks of a Kubernetes ConfigMap are swapped', async () => {
@@ -118,74 +83,186 @@ describe('a followed file', () => {
     }
     symlinkSync('..version1', join(folder, '..data'));
     symlinkSync('..data/p.yaml', join(folder, 'p.yaml'));
-    const files = follow(folder);
-    expect(maxOf(files)).toBe(1);
+    const followed = follow(folder);
+    expect(maxOf(followed)).toBe(1);
     symlinkSync('..version2', join(folder, '..data_tmp'));
     renameSync(join(folder, '..data_tmp'), join(folder, '..data'));
-    await untilMax(files, 2);
-    expect(loads.at(-1)).toBe(true);
+    await untilMax(followed, 2);
+    expect(files.loads.at(-1)).toBe(true);
   });
 
   test('that turns bad keeps the last good set in force and says why, until it is good again', async () => {
     const path = join(folder, 'p.yaml');
     writeFileSync(path, limited(1));
-    const files = follow(path);
-    const good = files.current();
+    const followed = follow(path);
+    const good = followed.current();
     writeFileSync(path, 'domain: d\ndescriptors:\n  - key: k\n    limit: 5\n');
-    await until('the bad file is told', () => loads.includes(false));
-    expect(files.current()).toBe(good);
-    expect(lines.at(-1)).toEqual({
+    await until('the bad file is told', () => files.loads.includes(false));
+    expect(followed.current()).toBe(good);
+    expect(files.lines.at(-1)).toEqual({
       level: 'error',
       fields: { path, reason: `${path}:4: descriptors[0].limit: config error, unknown key 'limit'` },
       message: 'policies not loaded, the last good ones stay in force',
     });
     writeFileSync(path, limited(2));
-    await untilMax(files, 2);
-    expect(loads.at(-1)).toBe(true);
+    await untilMax(followed, 2);
+    expect(files.loads.at(-1)).toBe(true);
   });
 
   test('that vanishes keeps the last good set in force, until it is back', async () => {
     const path = join(folder, 'p.yaml');
     writeFileSync(path, limited(1));
-    const files = follow(path);
+    const followed = follow(path);
     unlinkSync(path);
-    await until('the loss is told', () => loads.includes(false));
-    expect(maxOf(files)).toBe(1);
-    expect(lines.at(-1)?.fields.reason).toMatch(/: cannot read: ENOENT/);
+    await until('the loss is told', () => files.loads.includes(false));
+    expect(maxOf(followed)).toBe(1);
+    expect(files.lines.at(-1)?.fields.reason).toMatch(/: cannot read: ENOENT/);
     writeFileSync(path, limited(2));
-    await untilMax(files, 2);
+    await untilMax(followed, 2);
   });
 });
 
 describe('a followed directory', () => {
   test('takes in a file that is added, and lets one go that is removed', async () => {
     writeFileSync(join(folder, 'a.yaml'), limited(1));
-    const files = follow(folder);
+    const followed = follow(folder);
     writeFileSync(join(folder, 'b.yaml'), 'domain: e\n');
-    await until('the new domain is there', () => files.current().has('e'));
+    await until('the new domain is there', () => followed.current()?.has('e') === true);
     unlinkSync(join(folder, 'a.yaml'));
-    await until('the old domain is gone', () => !files.current().has('d'));
-    expect([...files.current().keys()]).toEqual(['e']);
+    await until('the old domain is gone', () => !followed.current()?.has('d'));
+    expect([...(followed.current()?.keys() ?? [])]).toEqual(['e']);
   });
 
   test('with one bad file among good ones keeps the whole last good set', async () => {
     writeFileSync(join(folder, 'a.yaml'), limited(1));
-    const files = follow(folder);
-    const good = files.current();
+    const followed = follow(folder);
+    const good = followed.current();
     writeFileSync(join(folder, 'a.yaml'), limited(2));
     writeFileSync(join(folder, 'b.yaml'), 'domain: d\n');
-    await until('the bad set is told', () => loads.includes(false));
-    expect(files.current()).toBe(good);
+    await until('the bad set is told', () => files.loads.includes(false));
+    expect(followed.current()).toBe(good);
   });
 });
 
 test('a reload replaces the set and never changes one that is in use', async () => {
   const path = join(folder, 'p.yaml');
   writeFileSync(path, limited(1));
-  const files = follow(path);
-  const inUse = files.current();
+  const followed = follow(path);
+  const inUse = followed.current();
   writeFileSync(path, limited(2));
-  await untilMax(files, 2);
-  expect(inUse.get('d')?.root.children.get('k')?.limit?.windows[0]?.max).toBe(1);
-  expect(files.current()).not.toBe(inUse);
+  await untilMax(followed, 2);
+  expect(inUse?.get('d')?.root.children.get('k')?.limit?.windows[0]?.max).toBe(1);
+  expect(followed.current()).not.toBe(inUse);
+});
+
+describe('a path that comes to lead elsewhere takes effect', () => {
+  /** Two versions of a folder with a file, limits 1 and 2. */
+  function versions(): void {
+    for (const max of [1, 2]) {
+      mkdirSync(join(folder, `v${max}`));
+      writeFileSync(join(folder, `v${max}`, 'p.yaml'), limited(max));
+    }
+  }
+
+  /** As one step: a reader finds the old one or the new one. */
+  function repoint(link: string, target: string): void {
+    symlinkSync(target, `${link}.next`);
+    renameSync(`${link}.next`, link);
+  }
+
+  test.each<[title: string, link: string, first: string, second: string, path: string]>([
+    ['a link to a file', 'link.yaml', 'v1/p.yaml', 'v2/p.yaml', 'link.yaml'],
+    ['a link to a folder', 'link', 'v1', 'v2', 'link'],
+    ['a link on the way to a file', 'link', 'v1', 'v2', 'link/p.yaml'],
+  ])('%s', async (_title, name, first, second, path) => {
+    versions();
+    const link = join(folder, name);
+    symlinkSync(first, link);
+    const followed = follow(join(folder, path));
+    repoint(link, second);
+    await untilMax(followed, 2);
+    repoint(link, first);
+    await untilMax(followed, 1);
+    // What it leads to now is followed, too.
+    writeFileSync(join(folder, 'v1/p.yaml'), limited(3));
+    await untilMax(followed, 3);
+  });
+
+  test('a link further on, in a folder of its own', async () => {
+    versions();
+    mkdirSync(join(folder, 'far'));
+    symlinkSync('../v1/p.yaml', join(folder, 'far', 'link.yaml'));
+    symlinkSync(join(folder, 'far', 'link.yaml'), join(folder, 'p.yaml'));
+    const followed = follow(join(folder, 'p.yaml'));
+    repoint(join(folder, 'far', 'link.yaml'), '../v2/p.yaml');
+    await untilMax(followed, 2);
+  });
+
+  test('a folder that is exchanged for another, again and again, and written in afterwards', async () => {
+    versions();
+    const path = join(folder, 'live');
+    renameSync(join(folder, 'v1'), path);
+    const followed = follow(path);
+    for (const max of [3, 4, 5]) {
+      mkdirSync(join(folder, 'next'));
+      writeFileSync(join(folder, 'next', 'p.yaml'), limited(max));
+      renameSync(path, join(folder, `old${max}`));
+      renameSync(join(folder, 'next'), path);
+      await untilMax(followed, max);
+    }
+    writeFileSync(join(path, 'p.yaml'), limited(6));
+    await untilMax(followed, 6);
+  });
+
+  test('a folder that is gone for a while, with the one above it', async () => {
+    mkdirSync(join(folder, 'a', 'b'), { recursive: true });
+    const path = join(folder, 'a', 'b', 'p.yaml');
+    writeFileSync(path, limited(1));
+    const followed = follow(path);
+    rmSync(join(folder, 'a'), { recursive: true });
+    await until('the loss is told', () => files.loads.includes(false));
+    expect(maxOf(followed)).toBe(1);
+    mkdirSync(join(folder, 'a', 'b'), { recursive: true });
+    writeFileSync(path, limited(2));
+    await untilMax(followed, 2);
+  });
+
+  test('a file of a folder that is a link, when what it leads to is written', async () => {
+    versions();
+    mkdirSync(join(folder, 'live'));
+    symlinkSync('../v1/p.yaml', join(folder, 'live', 'p.yaml'));
+    const followed = follow(join(folder, 'live'));
+    writeFileSync(join(folder, 'v1', 'p.yaml'), limited(7));
+    await untilMax(followed, 7);
+  });
+});
+
+test('a change between reading and following is not missed', async () => {
+  const path = join(folder, 'p.yaml');
+  writeFileSync(path, limited(1));
+  const opened = files.open({ type: 'path', path });
+  writeFileSync(path, limited(2));
+  opened.follow();
+  await untilMax(opened, 2);
+});
+
+test('following without a change reads nothing again', async () => {
+  const path = join(folder, 'p.yaml');
+  writeFileSync(path, limited(1));
+  const followed = follow(path);
+  writeFileSync(path, limited(2));
+  await untilMax(followed, 2);
+  expect(files.loads).toEqual([true, true]);
+});
+
+test('nothing is read after the end', async () => {
+  const path = join(folder, 'p.yaml');
+  writeFileSync(path, limited(1));
+  const followed = follow(path);
+  writeFileSync(path, limited(2));
+  followed.close();
+  const other = follow(path);
+  writeFileSync(path, limited(3));
+  await untilMax(other, 3);
+  expect(maxOf(followed)).toBe(1);
 });

@@ -14,8 +14,12 @@ describe('a scalar is read as YAML 1.1 reads it, but text stays as it is written
     { written: 'yes', node: 'k_yes' },
     { written: 'On', node: 'k_On' },
     { written: 'true', node: 'k_true' },
-    { written: 'null', node: 'k_null' },
-    { written: '~', node: 'k_~' },
+    { written: '"null"', node: 'k_null' },
+    { written: "'~'", node: 'k_~' },
+    { written: '2026-07-01T10:00:00Z', node: 'k_2026-07-01T10:00:00Z' },
+    { written: '+12', node: 'k_+12' },
+    { written: '1.2.3', node: 'k_1.2.3' },
+    { written: '!!str 1.5', node: 'k_1.5' },
     { written: '2026-07-01', node: 'k_2026-07-01' },
     { written: '12:30:45', node: 'k_12:30:45' },
     { written: '"010"', node: 'k_010' },
@@ -29,6 +33,8 @@ describe('a scalar is read as YAML 1.1 reads it, but text stays as it is written
   test.each([
     { title: 'nothing', written: '' },
     { title: 'an empty text', written: '""' },
+    { title: 'null', written: 'null' },
+    { title: 'a tilde', written: '~' },
   ])('a value of $title is no value, as in envoyproxy/ratelimit', ({ written }) => {
     expect([...nodesOf(`domain: d\ndescriptors:\n  - key: k\n    value: ${written}\n`).keys()]).toEqual(['k']);
   });
@@ -36,7 +42,7 @@ describe('a scalar is read as YAML 1.1 reads it, but text stays as it is written
   test('keys, domains, names and lengths are text, too', () => {
     const text = `domain: 010
 descriptors:
-  - key: 1e3
+  - key: 0x1e3
     limits: [{ requests: 1, per: day, name: 007 }]
   - key: no
     api_keys: yes
@@ -45,7 +51,7 @@ descriptors:
 `;
     const policy = parsePolicy(text, 'f.yaml');
     expect(policy.domain).toBe('010');
-    expect(policy.root.children.get('1e3')?.limit?.windows[0]?.name).toBe('007');
+    expect(policy.root.children.get('0x1e3')?.limit?.windows[0]?.name).toBe('007');
     expect(policy.root.children.get('no')?.keys?.classes).toMatchObject([
       { of: { prefix: '0b1' }, limit: { policy: 'no.2' } },
     ]);

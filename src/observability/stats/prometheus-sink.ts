@@ -1,0 +1,129 @@
+/** Statistics as series of Prometheus: added up for as long as one of their names is in use. */
+import { DURATION_BUCKETS } from '../metrics.ts';
+import { domainName, limitName, type StatName } from './names.ts';
+import { type Mapping, type MetricType, ownSeries, type SeriesName } from './prometheus-mapping.ts';
+import { Histogram, labelsText, Scalar, type Series } from './series.ts';
+import type { StatsSink } from './sink.ts';
+
+/** Stands for limits, and domains, that were dropped before their last counts were scraped. */
+const OTHER = 'other';
+
+// Up to the longest that dashboards of the reference ask for.
+const SECONDS = [...DURATION_BUCKETS, 2.5, 5, 10];
+
+export interface PrometheusSinkOptions {
+  readonly mapping: Mapping;
+  /** Labels of every series; what the mapping says goes before them. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Durations are milliseconds, not seconds. */
+  readonly inMilliseconds: boolean;
+}
+
+interface Family {
+  readonly metric: string;
+  readonly type: MetricType;
+  readonly help: string;
+  /** By their labels as text. */
+  readonly series: Map<string, Series>;
+}
+
+/** A series, and where it stands. */
+interface Placed {
+  readonly family: Family;
+  readonly series: Series;
+}
+
+export class PrometheusSink implements StatsSink {
+  readonly #options: PrometheusSinkOptions;
+  readonly #families = new Map<string, Family>();
+  /** Null: not shown. */
+  readonly #known = new WeakMap<StatName, Placed | null>();
+  /** Names for what is counted as OTHER, by statistic; never forgotten. */
+  readonly #others = new Map<string, StatName>();
+
+  constructor(options: PrometheusSinkOptions) {
+    this.#options = options;
+  }
+
+  counter(name: StatName, by: number): void {
+    this.#seriesOf(name, 'counter')?.add(by);
+  }
+
+  gauge(name: StatName, value: number): void {
+    this.#seriesOf(name, 'gauge')?.set(value);
+  }
+
+  timer(name: StatName): (millis: number) => void {
+    const series = this.#seriesOf(name, 'timer');
+    const perUnit = this.#options.inMilliseconds ? 1 : 1_000;
+    return (millis) => series?.add(millis / perUnit);
+  }
+
+  /** A series goes with the last name that comes to it. */
+  forget(name: StatName): void {
+    const placed = this.#known.get(name);
+    this.#known.delete(name);
+    if (!placed) return;
+    const { family, series } = placed;
+    series.names -= 1;
+    if (series.names > 0) return;
+    family.series.delete(series.labels);
+    if (family.series.size === 0) this.#families.delete(family.metric);
+    if (series.untold > 0) this.counter(this.#otherFor(name), series.untold);
+  }
+
+  /** All series in Prometheus's text format; they count as told. */
+  text(): string {
+    let text = '';
+    for (const { metric, type, help, series } of this.#families.values()) {
+      text += `# HELP ${metric} ${help}\n# TYPE ${metric} ${type === 'timer' ? 'histogram' : type}\n`;
+      for (const each of series.values()) text += each.lines(metric);
+    }
+    return text;
+  }
+
+  #seriesOf(name: StatName, type: MetricType): Series | undefined {
+    let placed = this.#known.get(name);
+    if (placed === undefined) {
+      placed = this.#place(ownSeries(name) ?? this.#options.mapping(name, type), type) ?? null;
+      this.#known.set(name, placed);
+    }
+    return placed?.series;
+  }
+
+  #place(seriesName: SeriesName | undefined, type: MetricType): Placed | undefined {
+    if (seriesName === undefined) return undefined;
+    const { metric, help } = seriesName;
+    const family = this.#families.get(metric) ?? newFamily(metric, type, help);
+    // A metric has one type: as in statsd_exporter, what comes second with another is left out.
+    if (family.type !== type) return undefined;
+    this.#families.set(metric, family);
+    const labels = labelsText({ ...this.#options.labels, ...seriesName.labels });
+    let series = family.series.get(labels);
+    if (series === undefined) {
+      series = type === 'timer' ? new Histogram(labels, this.#bucketsOf(seriesName)) : new Scalar(labels);
+      family.series.set(labels, series);
+    }
+    series.names += 1;
+    return { family, series };
+  }
+
+  #bucketsOf({ buckets }: SeriesName): readonly number[] {
+    return buckets ?? (this.#options.inMilliseconds ? SECONDS.map((seconds) => seconds * 1_000) : SECONDS);
+  }
+
+  #otherFor({ of, parts }: StatName): StatName {
+    const stat = parts.at(-1) as string;
+    let other = this.#others.get(stat);
+    if (other === undefined) {
+      other = of === 'domain' ? domainName(OTHER, stat) : limitName(OTHER, OTHER, stat);
+      this.#others.set(stat, other);
+    }
+    return other;
+  }
+}
+
+function newFamily(metric: string, type: MetricType, help = 'As envoyproxy/ratelimit counts it'): Family {
+  // https://prometheus.io/docs/instrumenting/exposition_formats/#comments-help-text-and-type-information
+  return { metric, type, help: help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n'), series: new Map() };
+}

@@ -1,0 +1,246 @@
+/** What is counted, under the names of envoyproxy/ratelimit. Where it goes is the sink's matter. */
+import type { Counted } from '../../core/decision.ts';
+import { type Tally, tallyOf } from '../../core/tally.ts';
+import { domainName, limitName, methodName, type StatName, serviceName } from './names.ts';
+import { RecentMap } from './recent-map.ts';
+import type { StatsSink } from './sink.ts';
+
+/** Limits, and domains that no policy knows, have statistics of their own up to so many; callers can make more. */
+export const NAMES_MAX = 10_000;
+/** Of all their names together: 10,000 of ordinary length are a tenth of it. */
+export const NAME_CHARS_MAX = 5_000_000;
+
+export interface RegistryOptions {
+  readonly sink: StatsSink;
+  /** NEAR_LIMIT_RATIO */
+  readonly nearLimitRatio: number;
+}
+
+/** What became of one connection pool. */
+export interface PoolEvents {
+  opened(): void;
+  closed(): void;
+}
+
+export type Pool = 'redis_pool' | 'redis_per_second_pool';
+
+const LOCAL_CACHE_GAUGES = [
+  'evacuateCount',
+  'expiredCount',
+  'entryCount',
+  'averageAccessTime',
+  'hitCount',
+  'missCount',
+  'lookupCount',
+  'overwriteCount',
+] as const;
+
+/** What the local cache says of itself, under the names of the reference's. */
+export type LocalCacheGauges = Readonly<Record<(typeof LOCAL_CACHE_GAUGES)[number], number>>;
+
+export class StatsRegistry {
+  readonly #options: RegistryOptions;
+  readonly #limits: RecentMap<LimitCounts>;
+  readonly #unknownDomains: RecentMap<Counter>;
+  readonly #methods = new Map<string, Method>();
+  readonly #counters: Counter[] = [];
+  readonly #gauges: (() => void)[] = [];
+  readonly redisError = this.counter('ratelimit.service.call.should_rate_limit.redis_error');
+  readonly serviceError = this.counter('ratelimit.service.call.should_rate_limit.service_error');
+  readonly configLoadSuccess = this.counter('ratelimit.service.config_load_success');
+  readonly configLoadError = this.counter('ratelimit.service.config_load_error');
+  readonly globalShadowMode = this.counter('ratelimit.service.global_shadow_mode');
+  readonly #limitsDropped = this.counter('headroom.stats.limits_dropped');
+  readonly #domainsDropped = this.counter('headroom.stats.domains_dropped');
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+    const { sink } = options;
+    const bounds = { entriesMax: NAMES_MAX, keyCharsMax: NAME_CHARS_MAX };
+    this.#limits = new RecentMap<LimitCounts>({
+      ...bounds,
+      onDrop: (counts) => {
+        this.#limitsDropped.add(1);
+        counts.flush(sink);
+        counts.forget(sink);
+      },
+    });
+    this.#unknownDomains = new RecentMap<Counter>({
+      ...bounds,
+      onDrop: (counter) => {
+        this.#domainsDropped.add(1);
+        counter.flush(sink);
+        sink.forget(counter.name);
+      },
+    });
+  }
+
+  /** One hit on a limit of this domain. */
+  counted(domain: string, counted: Counted): void {
+    const { statsKey } = counted;
+    let counts = this.#limits.get(statsKey);
+    if (counts === undefined) {
+      counts = new LimitCounts(domain, statsKey);
+      this.#limits.add(statsKey, counts);
+    }
+    counts.add(tallyOf(counted, this.#options.nearLimitRatio));
+  }
+
+  domainNotFound(domain: string, descriptors: number): void {
+    let counter = this.#unknownDomains.get(domain);
+    if (counter === undefined) {
+      counter = new Counter(domainName(domain, 'domain_not_found'));
+      this.#unknownDomains.add(domain, counter);
+    }
+    counter.add(descriptors);
+  }
+
+  /** @param method one of those that are served: each has series of its own */
+  called(method: string, millis: number): void {
+    let stats = this.#methods.get(method);
+    if (stats === undefined) {
+      const totalRequests = this.#keep(new Counter(methodName(method, 'total_requests')));
+      stats = { totalRequests, responseTime: this.#options.sink.timer(methodName(method, 'response_time')) };
+      this.#methods.set(method, stats);
+    }
+    stats.totalRequests.add(1);
+    stats.responseTime(millis);
+  }
+
+  pool(pool: Pool): PoolEvents {
+    const total = this.counter(`ratelimit.${pool}.cx_total`);
+    const localClose = this.counter(`ratelimit.${pool}.cx_local_close`);
+    let active = 0;
+    this.#gauge(`ratelimit.${pool}.cx_active`, () => active);
+    return {
+      opened() {
+        active += 1;
+        total.add(1);
+      },
+      closed() {
+        active -= 1;
+        localClose.add(1);
+      },
+    };
+  }
+
+  /** @param read called at every flush */
+  localCache(read: () => LocalCacheGauges): void {
+    for (const gauge of LOCAL_CACHE_GAUGES) this.#gauge(`ratelimit.localcache.${gauge}`, () => read()[gauge]);
+  }
+
+  /** A counter with a name that is in no caller's hand. */
+  counter(name: string): Counter {
+    return this.#keep(new Counter(serviceName(name)));
+  }
+
+  /** Gives the sink what was counted since the last time, and every gauge. */
+  flush(): void {
+    const { sink } = this.#options;
+    for (const counter of this.#counters) counter.flush(sink);
+    for (const counter of this.#unknownDomains.values()) counter.flush(sink);
+    for (const counts of this.#limits.values()) counts.flush(sink);
+    for (const gauge of this.#gauges) gauge();
+  }
+
+  #gauge(name: string, read: () => number): void {
+    const { sink } = this.#options;
+    const stat = serviceName(name);
+    this.#gauges.push(() => sink.gauge(stat, read()));
+  }
+
+  #keep(counter: Counter): Counter {
+    this.#counters.push(counter);
+    return counter;
+  }
+}
+
+interface Method {
+  readonly totalRequests: Counter;
+  readonly responseTime: (millis: number) => void;
+}
+
+/** Counts until it is flushed. */
+export class Counter {
+  readonly name: StatName;
+  #unflushed = 0;
+
+  constructor(name: StatName) {
+    this.name = name;
+  }
+
+  add(by: number): void {
+    this.#unflushed += by;
+  }
+
+  flush(sink: StatsSink): void {
+    const by = this.#unflushed;
+    if (by === 0) return;
+    this.#unflushed = 0;
+    sink.counter(this.name, by);
+  }
+}
+
+/** The statistics of a limit, by the field of the tally that they add up. */
+const LIMIT_STATS = [
+  ['totalHits', 'total_hits'],
+  ['overLimit', 'over_limit'],
+  ['nearLimit', 'near_limit'],
+  ['overLimitWithLocalCache', 'over_limit_with_local_cache'],
+  ['withinLimit', 'within_limit'],
+  ['shadowMode', 'shadow_mode'],
+] as const satisfies readonly (readonly [keyof Tally, string])[];
+
+/** The statistics of one limit. They have names only once they are not 0: most limits are never exceeded. */
+class LimitCounts implements Tally {
+  totalHits = 0;
+  overLimit = 0;
+  nearLimit = 0;
+  overLimitWithLocalCache = 0;
+  withinLimit = 0;
+  shadowMode = 0;
+  readonly #domain: string;
+  readonly #statsKey: string;
+  readonly #names = new Map<keyof Tally, StatName>();
+
+  constructor(domain: string, statsKey: string) {
+    this.#domain = domain;
+    this.#statsKey = statsKey;
+  }
+
+  add(tally: Tally): void {
+    this.totalHits += tally.totalHits;
+    this.overLimit += tally.overLimit;
+    this.nearLimit += tally.nearLimit;
+    this.overLimitWithLocalCache += tally.overLimitWithLocalCache;
+    this.withinLimit += tally.withinLimit;
+    this.shadowMode += tally.shadowMode;
+  }
+
+  flush(sink: StatsSink): void {
+    for (const [field, stat] of LIMIT_STATS) {
+      const by = this[field];
+      if (by === 0) continue;
+      this[field] = 0;
+      sink.counter(this.#nameOf(field, stat), by);
+    }
+  }
+
+  forget(sink: StatsSink): void {
+    for (const name of this.#names.values()) sink.forget(name);
+  }
+
+  #nameOf(field: keyof Tally, stat: string): StatName {
+    let name = this.#names.get(field);
+    if (name === undefined) {
+      name = limitName(this.#domain, keyIn(this.#domain, this.#statsKey), stat);
+      this.#names.set(field, name);
+    }
+    return name;
+  }
+}
+
+/** A limit's name begins with its domain. Told apart here, since a domain may have dots of its own. */
+function keyIn(domain: string, statsKey: string): string {
+  return statsKey.startsWith(`${domain}.`) ? statsKey.slice(domain.length + 1) : statsKey;
+}

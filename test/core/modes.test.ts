@@ -1,0 +1,202 @@
+/** What envoyproxy/ratelimit's rules say beside their numbers: quota, shadow, replaces, unlimited; for one rule and for all. */
+import { describe, expect, test } from '@jest/globals';
+import { type Decision, settle } from '../../src/core/decision.ts';
+import type { DescriptorDefinition } from '../../src/core/definition.ts';
+import { type Modes, NO_MODES, planOf } from '../../src/core/plan.ts';
+import { hasherForTest, of, policyOf, request, taken } from './build.ts';
+
+const hour = (requests_per_unit: number, rest: object = {}) => ({
+  rate_limit: { unit: 'hour', requests_per_unit, ...rest },
+});
+const limits = (requests: number) => ({ limits: [{ requests, per: 'hour' }] });
+const UNLIMITED = { rate_limit: { unlimited: true } };
+
+const policy = policyOf([
+  { key: 'plain', ...hour(5) },
+  { key: 'shadow', shadow_mode: true, ...hour(5) },
+  { key: 'quota', quota_mode: true, ...hour(5) },
+  { key: 'quota2', quota_mode: true, ...hour(5) },
+  { key: 'quiet', quota_mode: true, shadow_mode: true, ...hour(5) },
+  { key: 'free', ...UNLIMITED },
+  { key: 'own', ...limits(5) },
+  { key: 'own_quota', quota_mode: true, ...limits(5) },
+]);
+
+/** `plain!` is over its limit, `plain` is not; `none` meets no limit. */
+function decide(asked: string, modes: Partial<Modes> = {}): { readonly decision: Decision; readonly charged: string } {
+  const names = asked.split(' ');
+  const descriptors = names.map((name, at) => of({ [name.replace('!', '')]: String(at) }));
+  const plan = planOf(request(descriptors), policy, hasherForTest, { ...NO_MODES, ...modes });
+  const counted = names.filter((name) => !/none|free/.test(name));
+  const decision = settle(
+    plan,
+    taken(
+      plan,
+      counted.map((name) => (name.endsWith('!') ? 5 : 1)),
+    ),
+  );
+  const charged = decision.statuses.map(({ reported }) => (reported === undefined ? '-' : reported.remaining));
+  return { decision, charged: charged.join(' ') };
+}
+
+function codes({ statuses }: Decision): string {
+  return statuses.map(({ reason }) => reason).join(' ');
+}
+
+describe('quota mode: what denies', () => {
+  test.each([
+    { asked: 'quota!', allowed: false },
+    { asked: 'quota! quota2!', allowed: false },
+    { asked: 'quota! quota2', allowed: true },
+    { asked: 'quota! plain', allowed: false },
+    { asked: 'quota plain!', allowed: false },
+    { asked: 'quota! quota2 plain!', allowed: false },
+    { asked: 'quota! none', allowed: false },
+    { asked: 'quota! free', allowed: false },
+    { asked: 'quiet!', allowed: true },
+    { asked: 'quota! quiet', allowed: true },
+    { asked: 'quota! quiet!', allowed: true },
+    { asked: 'own_quota! quota', allowed: true },
+    { asked: 'own_quota! quota!', allowed: false },
+  ])('$asked: allowed is $allowed', ({ asked, allowed }) => {
+    expect(decide(asked).decision.allowed).toBe(allowed);
+  });
+
+  test.each([
+    { asked: 'plain!', allowed: false },
+    { asked: 'plain! plain', allowed: true },
+    { asked: 'plain! plain!', allowed: false },
+    { asked: 'plain! none', allowed: true },
+    { asked: 'plain! free', allowed: false },
+    { asked: 'plain! shadow', allowed: true },
+    { asked: 'own! plain', allowed: true },
+  ])('QUOTA_MODE, $asked: allowed is $allowed', ({ asked, allowed }) => {
+    expect(decide(asked, { quota: true }).decision.allowed).toBe(allowed);
+  });
+
+  test('a quota that is exceeded says so, though another lets the request pass', () => {
+    expect(codes(decide('quota! quota2').decision)).toBe('over_limit within_limit');
+  });
+
+  test('`limits` are charged beside a quota that is exceeded and does not deny', () => {
+    expect(decide('own quota! quota2').charged).toBe('3 0 3');
+    expect(decide('own quota!').charged).toBe('4 0');
+  });
+});
+
+describe('SHADOW_MODE', () => {
+  test('lets everything pass, and leaves the statuses as they are', () => {
+    const { decision } = decide('plain! own', { shadow: true });
+    expect(decision).toMatchObject({ allowed: true, reason: 'shadowed', globallyShadowed: true });
+    expect(codes(decision)).toBe('over_limit within_limit');
+  });
+
+  test('charges `limits` that fit, since the request passes', () => {
+    expect(decide('plain! own', { shadow: true }).charged).toBe('0 3');
+  });
+
+  test.each([
+    { asked: 'plain', globallyShadowed: false },
+    { asked: 'shadow!', globallyShadowed: false },
+    { asked: 'quota! quota2', globallyShadowed: false },
+    { asked: 'quota! quota2!', globallyShadowed: true },
+  ])('changed the verdict on $asked: $globallyShadowed', ({ asked, globallyShadowed }) => {
+    expect(decide(asked, { shadow: true }).decision.globallyShadowed).toBe(globallyShadowed);
+  });
+
+  test('has the last word beside QUOTA_MODE', () => {
+    expect(decide('plain!', { shadow: true, quota: true }).decision).toMatchObject({
+      allowed: true,
+      globallyShadowed: true,
+    });
+  });
+});
+
+describe('STOP_CACHE_KEY_INCREMENT_WHEN_OVERLIMIT', () => {
+  test('leaves what fits as it is beside a rate_limit that is exceeded', () => {
+    expect(decide('plain! plain', { stopWhenOver: true }).charged).toBe('0 4');
+    expect(decide('plain plain', { stopWhenOver: true }).charged).toBe('3 3');
+  });
+
+  test('does not concern `limits`', () => {
+    expect(decide('own plain', { stopWhenOver: true }).charged).toBe('3 3');
+    expect(decide('own! plain', { stopWhenOver: true }).charged).toBe('0 3');
+  });
+});
+
+describe('unlimited', () => {
+  test('passes without a count, and needs no store', () => {
+    const plan = planOf(request([of({ free: '1' })]), policy, hasherForTest);
+    expect(plan.hits).toEqual([]);
+    const decision = settle(plan, { nowSeconds: 0, found: [] });
+    expect(decision).toMatchObject({ allowed: true, statuses: [{ limit: { unlimited: true }, readings: [] }] });
+  });
+
+  test('gives way to a limit that the request brings', () => {
+    const override = { requestsPerUnit: 0, unit: 'hour' } as const;
+    const plan = planOf(request([of({ free: '1' }, { override })]), policy, hasherForTest);
+    expect(settle(plan, taken(plan, [0])).allowed).toBe(false);
+  });
+});
+
+describe('replaces', () => {
+  const named = (name: string, ...replaces: string[]) => ({
+    ...hour(5, { name, replaces: replaces.map((other) => ({ name: other })) }),
+  });
+  const rules: DescriptorDefinition[] = [
+    { key: 'a', ...named('A') },
+    { key: 'b', ...named('B', 'A') },
+    { key: 'c', ...named('C', 'D') },
+    { key: 'd', ...named('D', 'C') },
+    { key: 'e', ...named('E', 'B') },
+    { key: 'f', rate_limit: { unlimited: true, name: 'F', replaces: [{ name: 'A' }] } },
+    { key: 'g', rate_limit: { unlimited: true, name: 'A' } },
+    { key: 'h', ...named('A') },
+  ];
+  const replacing = policyOf(rules);
+
+  test.each([
+    { title: 'the one that is named', asked: 'b a', counted: 'b' },
+    { title: 'wherever it stands', asked: 'a b', counted: 'b' },
+    { title: 'each other: both', asked: 'c d', counted: '' },
+    { title: 'though it is replaced itself', asked: 'e b a', counted: 'e' },
+    { title: 'though it is unlimited', asked: 'f a', counted: '' },
+    { title: 'none that is unlimited', asked: 'b g', counted: 'b' },
+    { title: 'all of that name', asked: 'b a h', counted: 'b' },
+    { title: 'nothing that the request did not meet', asked: 'a e', counted: 'a e' },
+  ])('$title', ({ asked, counted }) => {
+    const plan = planOf(request(asked.split(' ').map((key) => of({ [key]: 'x' }))), replacing, hasherForTest);
+    const left = plan.descriptors.filter((planned) => planned?.outcome === 'counted');
+    expect(left.map((planned) => planned?.limit.policy).join(' ')).toBe(counted);
+  });
+
+  test('does nothing to a limit that the request brings', () => {
+    const override = { requestsPerUnit: 1, unit: 'hour' } as const;
+    const plan = planOf(request([of({ a: 'x' }, { override }), of({ b: 'x' })]), replacing, hasherForTest);
+    expect(plan.hits).toHaveLength(2);
+  });
+});
+
+describe('what statistics are told of a status', () => {
+  test.each([
+    {
+      asked: 'plain',
+      modes: {},
+      counted: { statsKey: 'd.plain', hits: 1, used: 2, max: 5, over: false, shadow: false },
+    },
+    {
+      asked: 'plain!',
+      modes: {},
+      counted: { statsKey: 'd.plain', hits: 1, used: 6, max: 5, over: true, shadow: false },
+    },
+    { asked: 'shadow!', modes: {}, counted: { statsKey: 'd.shadow', hits: 1, used: 6, over: true, shadow: true } },
+    { asked: 'own!', modes: {}, counted: { statsKey: 'd.own', hits: 1, used: 6, over: true } },
+    { asked: 'plain plain!', modes: { stopWhenOver: true }, counted: { hits: 1, used: 1, over: false } },
+  ])('$asked $modes', ({ asked, modes, counted }) => {
+    expect(decide(asked, modes).decision.statuses[0]?.counted).toMatchObject(counted);
+  });
+
+  test('is nothing where nothing is counted', () => {
+    expect(decide('none free').decision.statuses.map(({ counted }) => counted)).toEqual([undefined, undefined]);
+  });
+});
