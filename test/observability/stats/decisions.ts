@@ -10,7 +10,15 @@ export function callOf(domain: string | undefined, rest: Partial<ObservedCall> =
 export function decisionOf(statsKeys: readonly string[], rest: Partial<Counted> = {}): Decision {
   const statuses = statsKeys.map((statsKey): Status => {
     const counted = { statsKey, hits: 1, used: 1, max: 10, over: false, cached: false, shadow: false, ...rest };
-    return { reason: 'within_limit', limit: undefined, readings: [], reported: undefined, denies: false, quota: false, counted };
+    return {
+      reason: 'within_limit',
+      limit: undefined,
+      readings: [],
+      reported: undefined,
+      denies: false,
+      quota: false,
+      counted,
+    };
   });
   const common = { allowed: true, reason: 'within_limit', nowSeconds: 0, deciding: undefined } as const;
   return { ...common, statuses, globallyShadowed: false };
