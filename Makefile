@@ -68,8 +68,9 @@ bench-admin: build ## Measure how many API keys a second POST /v1/keys creates (
 bench-keys: node_modules/.installed ## Measure a registry of a million API keys (2 to 4 minutes); ARGS=100000 for fewer
 	@node bench/keys.ts $(ARGS)
 
-bench-policy: node_modules/.installed ## Measure how long policy files of 10 to 100,000 rules take to load (1 minute)
+bench-policy: node_modules/.installed ## Measure how long policies of 10 to 100,000 rules take to load and to match (1 minute)
 	@node bench/load-policy.ts $(ARGS)
+	@node bench/match-policy.ts
 
 clean: ## Remove everything that was built or installed
 	@rm -rf dist node_modules .tools coverage

@@ -163,7 +163,8 @@ function overridden(override: NonNullable<Descriptor['override']>, found: Limit 
   return {
     policy: found?.policy ?? 'override',
     statsKey: '',
-    windows: [unitWindow(override.requestsPerUnit, override.unit)],
+    // Gateways are told the name of a limit, and this one has none.
+    windows: [{ ...unitWindow(override.requestsPerUnit, override.unit), name: '' }],
     charging: found?.charging ?? 'each',
     overdraft: found?.overdraft ?? false,
     shadow: isOwn && found.shadow,

@@ -1,5 +1,5 @@
 /** The policies of a place, followed as they change. A bad change keeps the last good set. */
-import { realpathSync, statSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import type { PolicySet } from '../../core/policy.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
@@ -14,6 +14,7 @@ import {
   listFiles,
   type PolicyPlace,
   type RuntimePlace,
+  statOf,
 } from './policy-place.ts';
 import { readPolicies } from './read-policy.ts';
 
@@ -159,8 +160,7 @@ function watchedOf(place: PolicyPlace): readonly Watched[] {
 }
 
 function watchedPath(path: string): readonly Watched[] {
-  const isDirectory = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
-  if (!isDirectory) return namesOn(path);
+  if (!statOf(path)?.isDirectory()) return namesOn(path);
   // Other files in the folder may change all the time: a log that stood there would be a reload for every line of it.
   const counts = (name: string) => name === KUBERNETES_SWAP || isPolicyFile(name);
   return [...namesOn(path), ...watchedFiles({ type: 'path', path }, path, counts)];

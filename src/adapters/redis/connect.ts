@@ -58,14 +58,6 @@ export interface PoolEvents {
   closed(local: boolean): void;
 }
 
-/** What config.ts gives. */
-export interface RedisAddress extends RedisEndpoint {
-  readonly username?: string;
-  readonly password?: string;
-  readonly db?: number;
-  readonly tls?: boolean;
-}
-
 /** A way to Redis, whatever its topology. */
 export interface RedisConnection {
   /** Takes commands by their keys, and fails them at once while there is no connection. */

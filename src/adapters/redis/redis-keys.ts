@@ -7,6 +7,7 @@ import { fieldChange, storedKeyOf } from './key-fields.ts';
 import { listQueryOf, mergedIds, placesOf, type Slice } from './key-lists.ts';
 import { recordKey } from './record-key.ts';
 import { readSource, Scripts, scriptOf } from './scripts.ts';
+import { replyText, SteppedWrites } from './stepped-writes.ts';
 
 export interface RedisKeysOptions {
   readonly redis: RedisConnection;
@@ -18,58 +19,73 @@ export interface RedisKeysOptions {
 const AUDIT_ENTRIES_MAX = 10_000;
 
 const AUDIT = readSource('audit.lua');
-const WRITE_KEY = scriptOf(AUDIT + readSource('write-key.lua'));
+const WRITE_KEY = scriptOf(AUDIT + ['places.lua', 'record.lua', 'write-key.lua'].map(readSource).join(''));
 const ADD_AUDIT = scriptOf(AUDIT + readSource('add-audit.lua'));
 const LIST_KEYS = scriptOf(readSource('list-keys.lua'));
 
-/** Needs all keys on one server: a record and the lists that it stands in change together. */
+/**
+ * On one server, a record and the lists that it stands in change together. In a Cluster the lists, the audit and the
+ * remembered replies are on one slot of their own, and a change has steps: stepped-writes.ts.
+ */
 export class RedisKeys implements KeyRegistry {
   readonly #redis: RedisConnection;
   readonly #scripts: Scripts;
   readonly #prefix: string;
+  /** Of all keys but the records. */
+  readonly #shelf: string;
   readonly #auditKey: string;
+  /** Undefined: a change is one step. */
+  readonly #stepped: SteppedWrites | undefined;
 
   constructor({ redis, keyPrefix }: RedisKeysOptions) {
     this.#redis = redis;
     this.#scripts = new Scripts(redis);
     this.#prefix = `${keyPrefix}hr:`;
-    this.#auditKey = `${this.#prefix}audit`;
+    this.#shelf = redis.isCluster ? `${this.#prefix}{keys}:` : this.#prefix;
+    this.#auditKey = `${this.#shelf}audit`;
+    this.#stepped = redis.isCluster ? new SteppedWrites(redis, this.#scripts) : undefined;
   }
 
   async find(id: string): Promise<StoredKey | undefined> {
-    return storedKeyOf(id, await this.#redis.client.hgetall(recordKey(this.#prefix, id)));
+    const key = recordKey(this.#prefix, id);
+    const [fields] = await Promise.all([this.#redis.client.hgetall(key), this.#finished(key)]);
+    return storedKeyOf(id, fields);
   }
 
   async write({ before, after, audit, once }: KeyWrite): Promise<WriteOutcome> {
+    const { id, version } = after.record;
     const now = placesOf(after.record);
     const old = before === undefined ? now : placesOf(before.record);
     const { set, gone } = fieldChange(before, after);
-    const keys = [
-      recordKey(this.#prefix, after.record.id),
-      this.#listKey('sequence'),
-      this.#auditKey,
-      ...[old.byCreation, now.byCreation, old.byName, now.byName].map((list) => this.#listKey(list)),
-      ...(once === undefined ? [] : [this.#replyKey(once.name)]),
-    ];
-    const args = [
-      before === undefined ? '' : String(before.record.version),
-      before?.credentials.hash ?? '',
-      now.createdMember,
-      old.nameMember,
-      now.nameMember,
-      JSON.stringify(audit),
-      String(AUDIT_ENTRIES_MAX),
-      once?.reply ?? '',
-      String(once?.seconds ?? 0),
-      String(gone.length),
-      ...gone,
-      ...Object.entries(set).flat(),
-    ];
-    const [kind, reply] = (await this.#scripts.run(WRITE_KEY, [...keys, ...args], keys.length)) as [
-      WriteOutcome['kind'],
-      string,
-    ];
-    return kind === 'repeated' ? { kind, reply } : { kind };
+    const lists = [old.byCreation, now.byCreation, old.byName, now.byName].map((list) => this.#listKey(list));
+    const replyKey = once && this.#replyKey(once.name);
+    const reply = once?.reply ?? '';
+    const write = {
+      recordKey: recordKey(this.#prefix, id),
+      change: [
+        before === undefined ? '' : String(before.record.version),
+        before?.credentials.hash ?? '',
+        String(gone.length),
+        ...gone,
+        ...Object.entries(set).flat(),
+      ],
+      placesKeys: [this.#listKey('sequence'), this.#auditKey, ...lists, ...(replyKey === undefined ? [] : [replyKey])],
+      placesArgs: [
+        now.createdMember,
+        old.nameMember,
+        now.nameMember,
+        JSON.stringify(audit),
+        String(AUDIT_ENTRIES_MAX),
+        this.#stepped === undefined ? reply : replyText(reply),
+        String(once?.seconds ?? 0),
+      ],
+      markKey: `${this.#shelf}placed:${id}:${version}`,
+    };
+    if (this.#stepped !== undefined) return this.#stepped.write(write, replyKey);
+    const keys = [write.recordKey, ...write.placesKeys];
+    const answer = await this.#scripts.run(WRITE_KEY, [...keys, ...write.placesArgs, ...write.change], keys.length);
+    const [kind, remembered] = answer as [WriteOutcome['kind'], string];
+    return kind === 'repeated' ? { kind, reply: remembered } : { kind };
   }
 
   /** A record that somebody deleted by hand is left out of its page, and still counts in the total. */
@@ -88,7 +104,10 @@ export class RedisKeys implements KeyRegistry {
   }
 
   async replyOf(name: string): Promise<string | undefined> {
-    return (await this.#redis.client.get(this.#replyKey(name))) ?? undefined;
+    const key = this.#replyKey(name);
+    return this.#stepped === undefined
+      ? ((await this.#redis.client.get(key)) ?? undefined)
+      : this.#stepped.replyAt(key);
   }
 
   async addAudit(entry: AuditEntry): Promise<void> {
@@ -116,12 +135,17 @@ export class RedisKeys implements KeyRegistry {
     return found.filter((stored) => stored !== undefined);
   }
 
+  /** A record can be read while its lists cannot be written. */
+  async #finished(key: string): Promise<void> {
+    await this.#stepped?.finishOf(key).catch(() => undefined);
+  }
+
   #listKey(list: string): string {
-    return `${this.#prefix}keys:${list}`;
+    return `${this.#shelf}keys:${list}`;
   }
 
   /** Hashed, since the name comes from a caller. */
   #replyKey(name: string): string {
-    return `${this.#prefix}once:${hash('sha256', name, 'base64url')}`;
+    return `${this.#shelf}once:${hash('sha256', name, 'base64url')}`;
   }
 }

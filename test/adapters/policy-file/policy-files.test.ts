@@ -227,6 +227,21 @@ describe('a path that comes to lead elsewhere takes effect', () => {
     await untilMax(followed, 2);
   });
 
+  test('a folder that is removed and made again at once, time and again, and written in afterwards', async () => {
+    const path = join(folder, 'live');
+    mkdirSync(path);
+    writeFileSync(join(path, 'p.yaml'), limited(1));
+    const followed = follow(path);
+    for (const max of [2, 4, 6]) {
+      rmSync(path, { recursive: true });
+      mkdirSync(path);
+      writeFileSync(join(path, 'p.yaml'), limited(max));
+      await untilMax(followed, max);
+      writeFileSync(join(path, 'p.yaml'), limited(max + 1));
+      await untilMax(followed, max + 1);
+    }
+  });
+
   test('a file of a folder that is a link, when what it leads to is written', async () => {
     versions();
     mkdirSync(join(folder, 'live'));
