@@ -8,7 +8,8 @@ export interface CounterStore {
    *
    * Atomic: no other call sees or makes a change between the reading and the charging of one call. Hits take effect in
    * order: a later hit of the same subject finds the earlier one's charge. The record of an API key is read in the same
-   * step: what was written to it before the call rules the call.
+   * step: what was written to it before the call rules the call. Where hits live on several servers, each of these holds
+   * for the hits of one server: a charge that is given back may be seen by others meanwhile, and deny them.
    * Settles whenever the store answers; deadlines are store-guard's matter. May throw synchronously.
    * Fails with whatever its driver says; after a failure it is unknown whether the charge was made.
    *

@@ -70,7 +70,9 @@ export interface KeyRegistry {
 
   /**
    * Atomic: the record, the lists that it stands in, the audit entry and the remembered reply change together or not at
-   * all, and a decision sees the record either before or after. After a failure it is unknown whether it was made.
+   * all, and a decision sees the record either before or after. Where they live on several servers the record changes
+   * first, atomically, and the rest follows, by this writer or by whoever reads the record next. After a failure it is
+   * unknown whether it was made.
    */
   write(write: KeyWrite): Promise<WriteOutcome>;
 

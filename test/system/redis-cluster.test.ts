@@ -44,10 +44,16 @@ function loadOf(keyPrefix = PREFIX, timeoutMillis = PATIENT_MILLIS): SubjectLoad
 async function usedAt({ client }: ClusterNode, load: SubjectLoad, keyPrefix = PREFIX): Promise<(number | undefined)[]> {
   return Promise.all(
     load.admitted.map(async (_, index) => {
-      const value = await client.getBuffer(keyOf(load.subject(index), keyPrefix)).catch(() => null);
+      const value = await client.getBuffer(keyOf(load.subject(index), keyPrefix)).catch(notItsOwn);
       return value === null ? undefined : unpack(value)[0]?.used;
     }),
   );
+}
+
+/** A node redirects for what it does not serve. */
+function notItsOwn(error: Error): null {
+  if (error.message.startsWith('MOVED')) return null;
+  throw error;
 }
 
 /** What the primaries hold of every subject. */
@@ -93,7 +99,7 @@ test('a slot that moves with all its counters while they are charged changes no 
     });
   await load.askUntil(() => isMoved, 20);
   await moving;
-  await load.ask(DECISIONS, AT_ONCE);
+  await load.ask(SUBJECTS * LIMIT, AT_ONCE);
   expect(during).toBeGreaterThan(SUBJECTS * 10);
   expect((await cluster.ownerOf(slot)).id).toBe(to.id);
   expect(Object.fromEntries(load.undecided)).toEqual({});
@@ -110,7 +116,6 @@ test('slots that move under a load over all of them change no total', async () =
     await cluster.migrate(slot, (await cluster.primaries()).find(({ id }) => id !== owner.id) as ClusterNode);
   }
   await asking;
-  await load.ask(DECISIONS, AT_ONCE);
   expect(Object.fromEntries(load.undecided)).toEqual({});
   expect(load.admitted).toEqual(EXACT);
   expect(await used(load)).toEqual(EXACT);
@@ -171,16 +176,17 @@ test('a primary that is killed costs its limits no more than the charges that it
   const asking = load.askUntil(() => isOver, 20);
   await until('a quarter is used', () => load.decided > (SUBJECTS * LIMIT) / 4);
   await cluster.kill(victim);
-  const lost = await lostAt(heir, load);
+  const lost = (await lostAt(heir, load)).map((count, index) => (isHit[index] ? count : 0));
   await until('its replica has taken over', async () => (await heir.client.role())[0] === 'master', 30_000);
   await until('everything is decided again', () => recovers(load), 30_000);
   isOver = true;
   await asking;
-  await load.ask(DECISIONS, 20);
+  await load.ask(SUBJECTS * LIMIT, 20);
   expect(isReady(connection)).toBe(true);
-  expect(load.slowestMillis).toBeLessThan(3 * timeoutMillis + 500);
+  // The deadline at its longest, and what a busy machine may add.
+  expect(load.slowestMillis).toBeLessThan(3 * timeoutMillis + 2_000);
   expect(isHit.filter((is) => is).length).toBeGreaterThan(SUBJECTS / 6);
-  const overrun = load.admitted.filter((count, index) => count > LIMIT + (isHit[index] ? (lost[index] as number) : 0));
+  const overrun = load.admitted.filter((count, index) => count > LIMIT + (lost[index] as number));
   expect(overrun).toEqual([]);
   expect((await used(load)).filter((count) => count !== LIMIT)).toEqual([]);
 }, 90_000);

@@ -49,8 +49,9 @@ test('a primary that is killed costs limits no more than the charges that its re
   await until('everything is decided again', () => load.decided > decided + 1_000, 30_000);
   isOver = true;
   await asking;
-  await load.ask(20_000, 20);
-  expect(load.slowestMillis).toBeLessThan(3 * TIMEOUT_MILLIS + 500);
+  await load.ask(SUBJECTS * LIMIT, 20);
+  // The deadline at its longest, and what a busy machine may add.
+  expect(load.slowestMillis).toBeLessThan(3 * TIMEOUT_MILLIS + 2_000);
   expect(load.admitted.filter((count, index) => count > (allowed[index] as number))).toEqual([]);
   expect(new Set(await usedAt(heir))).toEqual(new Set([LIMIT]));
 }, 90_000);

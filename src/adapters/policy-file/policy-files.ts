@@ -22,6 +22,8 @@ export interface PolicyFilesOptions {
   readonly place: PolicyPlace;
   /** Files of one domain add up; otherwise a second one is an error. */
   readonly mergeDomains: boolean;
+  /** Whatever is wrong with the first set, or missing, is logged and waited for. */
+  readonly mayBeWithout: boolean;
   readonly clock: Clock;
   readonly log: Log;
   /** After every attempt to load a set. @param inForce the last good one */
@@ -50,11 +52,11 @@ export class PolicyFiles implements PolicySource {
   #reads = 0;
 
   /**
-   * @throws PolicyFileError when there is nothing to read; and, of a path, when its first set cannot be used. A runtime
-   * directory that cannot be used is logged, and read again when it changes.
+   * @throws PolicyFileError, unless the service may be without, when there is nothing to read; and, of a path, when its
+   * first set cannot be used. A runtime directory that cannot be used is logged, and read again when it changes.
    */
   constructor(options: PolicyFilesOptions) {
-    const { place } = options;
+    const { place, mayBeWithout } = options;
     this.#options = options;
     this.#path = place.type === 'path' ? place.path : directoryOf(place);
     this.#watch = new PathWatch({
@@ -63,14 +65,14 @@ export class PolicyFiles implements PolicySource {
       onChange: () => this.#reloadSoon(),
       onDoubt: () => this.#reloadIfChanged(),
     });
-    if (place.type === 'path') {
+    if (place.type === 'path' && !mayBeWithout) {
       this.#current = this.#readAtOnce();
       options.onLoad(true, this.#current);
-    } else {
-      refuseUnwatchable(place);
-      listFiles(place);
-      this.#reload(() => this.#readAtOnce());
+      return;
     }
+    if (place.type === 'runtime') refuseUnwatchable(place);
+    if (!mayBeWithout) listFiles(place);
+    this.#reload(() => this.#readAtOnce());
   }
 
   /** Undefined until a first set could be used. */

@@ -203,6 +203,8 @@ function clusterOptions(startup: Startup) {
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,
     retryDelayOnTryAgain: TRY_AGAIN_MILLIS,
+    // A name is not made an address before it is connected to: a certificate may be of the name.
+    dnsLookup: (name: string, callback: (error: null, address: string) => void) => callback(null, name),
     slotsRefreshInterval: SLOTS_REFRESH_MILLIS,
     scaleReads: 'master' as const,
   };

@@ -127,9 +127,14 @@ class PartedTake {
     const groups = [...grouped(this.#hits, this.#parts)];
     const binding = groups.filter(([, hits]) => hits.some(mayBeTakenBack));
     // What no denial changes needs no order.
-    await Promise.all(groups.filter((group) => !binding.includes(group)).map((group) => this.#take(...group)));
+    const free = groups.filter((group) => !binding.includes(group));
+    await Promise.all(free.map((group) => this.#take(...group)));
     try {
-      for (const group of binding) await this.#take(...group);
+      while (binding.length > 0) {
+        // What is only read any more needs no order either.
+        const next = binding.splice(0, this.#denied ? binding.length : 1);
+        await Promise.all(next.map((group) => this.#take(...group)));
+      }
     } catch (error) {
       // The call has failed: what is known to be charged is given back as far as that can be done.
       await this.#giveBack().catch(() => undefined);

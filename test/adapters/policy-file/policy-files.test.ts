@@ -252,6 +252,37 @@ describe('a path that comes to lead elsewhere takes effect', () => {
   });
 });
 
+describe('a service that may be without policies at first (FORCE_START_WITHOUT_INITIAL_CONFIG)', () => {
+  test.each<[title: string, write: (path: string) => void]>([
+    ['a path that is not there', () => undefined],
+    ['a file that cannot be used', (path) => writeFileSync(path, 'domain: ""\n')],
+  ])('waits for %s, and takes what comes', async (_, write) => {
+    const path = join(folder, 'p.yaml');
+    write(path);
+    const followed = files.follow({ type: 'path', path }, { mayBeWithout: true });
+    expect(followed.current()).toBeUndefined();
+    expect(files.loads[0]).toBe(false);
+    writeFileSync(path, limited(2));
+    await untilMax(followed, 2);
+  });
+
+  test('waits for a runtime directory', async () => {
+    const place = {
+      type: 'runtime',
+      root: folder,
+      subdirectory: 's',
+      appDirectory: 'config',
+      watchRoot: false,
+      ignoreDotFiles: false,
+    } as const;
+    const followed = files.follow(place, { mayBeWithout: true });
+    expect(followed.current()).toBeUndefined();
+    mkdirSync(join(folder, 's', 'config'), { recursive: true });
+    writeFileSync(join(folder, 's', 'config', 'p.yaml'), limited(3));
+    await untilMax(followed, 3);
+  });
+});
+
 test('a change between reading and following is not missed', async () => {
   const path = join(folder, 'p.yaml');
   writeFileSync(path, limited(1));
