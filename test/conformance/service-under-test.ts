@@ -35,11 +35,11 @@ export class ServiceUnderTest {
     return service;
   }
 
-  /** With a folder that is exchanged as a whole by `replaceAll`. */
-  static async startReplaceable(env: Readonly<Record<string, string>>): Promise<ServiceUnderTest> {
+  /** With a folder that is exchanged as a whole, by `replaceAll`, or by `replaceInVain` until something loads. */
+  static async startReplaceable(env: Readonly<Record<string, string>>, files: Files): Promise<ServiceUnderTest> {
     const service = new ServiceUnderTest(env);
     service.#env.RUNTIME_WATCH_ROOT = 'true';
-    service.#swap({ 'config.yaml': ['domain: none'] });
+    service.#swap(files);
     await service.#start();
     return service;
   }
@@ -82,6 +82,13 @@ export class ServiceUnderTest {
       if ('error' in answer) throw new Error(`while the configuration changes: ${answer.error.message}`);
       return answer.statuses[0]?.limit_remaining !== 0;
     });
+  }
+
+  /** Settles when the service has refused these files, as `isToldIn` finds in what it has logged since. */
+  async replaceInVain(files: Files, isToldIn: (log: string) => boolean): Promise<void> {
+    const before = this.process.output.length;
+    this.#swap(files);
+    await until('the configuration is refused as expected', () => isToldIn(this.process.output.slice(before)));
   }
 
   async restart(env: Readonly<Record<string, string>>): Promise<void> {
