@@ -75,8 +75,8 @@ bench-policy: node_modules/.installed ## Measure how long policies of 10 to 100,
 clean: ## Remove everything that was built or installed
 	@rm -rf dist node_modules .tools coverage
 
-tools: node_modules/.installed $(ENVOY) ## Install redis-server and Envoy where they are missing
-	@scripts/install-redis
+tools: node_modules/.installed $(ENVOY) ## Install redis-server, openssl and Envoy where they are missing
+	@scripts/install-packages
 
 node_modules/.installed: package.json package-lock.json
 	@npm ci --no-audit --no-fund --loglevel=error

@@ -67,7 +67,7 @@ async function serve(): Promise<number> {
   const { httpPort, grpcPort, debugPort } = server;
   log.info({ version: version(), httpPort, grpcPort, debugPort, store: config.store.type }, 'serving');
   const reason = await Promise.race([stopped, gaveUp.promise]);
-  log.info({ reason: reason instanceof Error ? reason.message : reason }, 'stopping');
+  log.info(reason instanceof Error ? { reason: reason.message } : { signal: reason }, 'stopping');
   await server.stop();
   if (reason instanceof Error) throw reason;
   log.info({}, 'stopped');

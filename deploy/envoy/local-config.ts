@@ -13,6 +13,8 @@ export interface LocalEnvoyOptions {
   readonly originPort: number;
   /** As the file says, unless given. */
   readonly failureModeDeny?: boolean;
+  /** Headroom is asked by TLS, as headroom-mtls.yaml says, with these files in PEM. */
+  readonly headroomTls?: { readonly certPath: string; readonly keyPath: string; readonly caPath: string };
 }
 
 type Path = readonly (string | number)[];
@@ -33,6 +35,7 @@ export function localEnvoyConfig(options: LocalEnvoyOptions): string {
     const ratelimit = [...filters, indexOf(config, filters, 'envoy.filters.http.ratelimit')];
     replace(config, [...ratelimit, 'typed_config', 'failure_mode_deny'], options.failureModeDeny);
   }
+  if (options.headroomTls !== undefined) addTls(config, options.headroomTls);
   return config.toString();
 }
 
@@ -42,6 +45,16 @@ export function envoyBinary(): string {
   const [newest] = versions.sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
   if (newest === undefined) throw new Error(`there is no Envoy in ${TOOLS}: run 'make tools'`);
   return `${TOOLS}/${newest}/bin/envoy`;
+}
+
+function addTls(config: Document, { certPath, keyPath, caPath }: NonNullable<LocalEnvoyOptions['headroomTls']>): void {
+  const tls = parseDocument(readFileSync(new URL('headroom-mtls.yaml', import.meta.url), 'utf8'));
+  const common = ['transport_socket', 'typed_config', 'common_tls_context'];
+  replace(tls, [...common, 'tls_certificates', 0, 'certificate_chain', 'filename'], certPath);
+  replace(tls, [...common, 'tls_certificates', 0, 'private_key', 'filename'], keyPath);
+  replace(tls, [...common, 'validation_context', 'trusted_ca', 'filename'], caPath);
+  const clusters = ['static_resources', 'clusters'];
+  config.setIn([...clusters, indexOf(config, clusters, 'headroom'), 'transport_socket'], tls.get('transport_socket'));
 }
 
 function replaceEndpoints(config: Document, cluster: string, ports: readonly number[]): void {

@@ -16,10 +16,11 @@ export interface PolicyWatchers {
 
 /** @throws PolicyFileError */
 export function openPolicies({ policies }: Config, { log, metrics, stats, health }: PolicyWatchers): PolicyFiles {
-  const { source, mergeDomains, healthNeedsPolicies } = policies;
+  const { source, mergeDomains, startWithoutPolicies, healthNeedsPolicies } = policies;
   return new PolicyFiles({
     place: source,
     mergeDomains,
+    mayBeWithout: startWithoutPolicies,
     clock: systemClock,
     log,
     onLoad(loaded, inForce) {

@@ -41,7 +41,7 @@ export const POLICIES = {
   FORCE_START_WITHOUT_INITIAL_CONFIG: {
     kind: 'bool',
     default: 'false',
-    does: 'the ports open before the first policies are loaded',
+    does: 'the service starts, and calls fail, while there are no policies that can be used; otherwise what is missing, and of POLICY_PATH what cannot be used, ends it',
   },
   HEALTHY_WITH_AT_LEAST_ONE_CONFIG_LOADED: {
     kind: 'bool',

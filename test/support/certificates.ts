@@ -1,6 +1,7 @@
 /** Certificate authorities and certificates for tests, made by openssl in a folder of their own. */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -10,7 +11,7 @@ export interface CertificateFiles {
 }
 
 export interface Wanted {
-  /** DNS names that it is valid for. */
+  /** DNS names and addresses that it is valid for. */
   readonly names: readonly string[];
   /** Default: both. */
   readonly use?: 'clientAuth' | 'serverAuth';
@@ -37,8 +38,8 @@ export class Authority {
     this.#issued += 1;
     const at = (suffix: string): string => join(this.folder, `${this.#issued}.${suffix}`);
     const uses = use ?? 'serverAuth,clientAuth';
-    const alternative = names.length === 0 ? '' : `subjectAltName=${names.map((name) => `DNS:${name}`).join(',')}\n`;
-    writeFileSync(at('ext'), `${alternative}extendedKeyUsage=${uses}\n`);
+    const extension = names.length === 0 ? '' : `subjectAltName=${names.map(alternative).join(',')}\n`;
+    writeFileSync(at('ext'), `${extension}extendedKeyUsage=${uses}\n`);
     openssl('req', '-new', '-subj', `/CN=${commonName}`, ...newKey(at('key')), '-out', at('csr'));
     const by = ['-CA', this.caPath, '-CAkey', this.#keyPath, '-CAcreateserial', '-days', '2'];
     openssl('x509', '-req', '-in', at('csr'), ...by, '-extfile', at('ext'), '-out', at('pem'));
@@ -59,6 +60,10 @@ export function pemOf({ certPath, keyPath }: CertificateFiles): { cert: Buffer; 
 export function replaceFile(from: string, to: string): void {
   copyFileSync(from, `${to}.new`);
   renameSync(`${to}.new`, to);
+}
+
+function alternative(name: string): string {
+  return isIP(name) === 0 ? `DNS:${name}` : `IP:${name}`;
 }
 
 function newKey(path: string): readonly string[] {

@@ -11,6 +11,8 @@ export interface TestEnvoyOptions {
   readonly originPort: number;
   /** As deploy/envoy/envoy.yaml says, unless given. */
   readonly failureModeDeny?: boolean;
+  /** Headroom is asked by TLS, as deploy/envoy/headroom-mtls.yaml says, with these files. */
+  readonly headroomTls?: { readonly certPath: string; readonly keyPath: string; readonly caPath: string };
 }
 
 /** What Envoy's filter has counted: every request stands under exactly one of the first three. */

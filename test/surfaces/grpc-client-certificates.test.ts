@@ -1,8 +1,8 @@
 /** Client certificates: who may call is decided at the handshake, before a byte of a call is read. */
-import { connect } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { Authority, type CertificateFiles, pemOf, replaceFile } from '../support/certificates.ts';
 import { until } from '../support/children.ts';
+import { isLetInByTls } from '../support/clients-tls.ts';
 import { EnvoyCalls } from '../support/envoy-calls.ts';
 import { GrpcPort } from '../support/grpc-port.ts';
 
@@ -37,23 +37,9 @@ function open(port: GrpcPort, client: CertificateFiles, session?: Buffer): Promi
   return EnvoyCalls.open(`https://localhost:${port.port}`, tls);
 }
 
-/** By a bare socket: by TLS 1.3 a client is told of its refusal after its handshake, and Node's HTTP/2 then waits on. */
 function isLetIn(port: GrpcPort, client?: CertificateFiles, version?: 'TLSv1.2'): Promise<boolean> {
-  return new Promise((resolve) => {
-    const tls = { ca: authority.ca, ...(client && pemOf(client)), ...(version && { maxVersion: version }) };
-    const socket = connect({ port: port.port, host: 'localhost', ALPNProtocols: ['h2'], ...tls });
-    const end = (letIn: boolean): void => {
-      socket.destroy();
-      resolve(letIn);
-    };
-    // The preface and an empty SETTINGS: who is let in has the server's SETTINGS for an answer.
-    socket.write(
-      Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), Buffer.from('000000040000000000', 'hex')]),
-    );
-    socket.once('data', () => end(true));
-    socket.once('error', () => end(false));
-    socket.once('close', () => end(false));
-  });
+  const tls = { ca: authority.ca, ...(client && pemOf(client)), ...(version && { maxVersion: version }) };
+  return isLetInByTls(port.port, tls);
 }
 
 describe.each([

@@ -2,10 +2,11 @@
 import { createClient } from '@connectrpc/connect';
 import { createGrpcWebTransport } from '@connectrpc/connect-node';
 import * as grpc from '@grpc/grpc-js';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Health, HealthCheckResponse_ServingStatus as ServingStatus } from '../../src/gen/grpc/health/v1/health_pb.ts';
 import { HealthClient } from '../support/clients-health.ts';
 import { postJson } from '../support/clients-http.ts';
+import { GrpcPort } from '../support/grpc-port.ts';
 import { type InProcess, startInProcess } from '../support/in-process.ts';
 
 const POLICY = 'domain: doors\n';
@@ -119,6 +120,58 @@ describe('a server that is asked to stop', () => {
     client.close();
     expect(state).toBe('NOT_SERVING');
     expect(end).toBe('OK');
+    expect(watch.states).toEqual(['NOT_SERVING']);
+  });
+});
+
+describe('a server whose health goes and comes back', () => {
+  let port: GrpcPort;
+  let client: HealthClient;
+
+  beforeEach(async () => {
+    port = await GrpcPort.start();
+    client = new HealthClient(`http://127.0.0.1:${port.port}`);
+  });
+
+  afterEach(async () => {
+    client.close();
+    await port.stop();
+  });
+
+  test('tells every watch each change, and keeps it open', async () => {
+    const watches = SERVICES.map((service) => client.watch(service));
+    for (let count = 1; count <= 5; count += 1) {
+      await Promise.all(watches.map((watch) => watch.count(count)));
+      port.health.setReason('redis', count % 2 === 1);
+    }
+    await Promise.all(watches.map((watch) => watch.count(6)));
+    await port.stop();
+    expect(await Promise.all(watches.map((watch) => watch.ended))).toEqual(SERVICES.map(() => 'OK'));
+    const states = ['SERVING', 'NOT_SERVING', 'SERVING', 'NOT_SERVING', 'SERVING', 'NOT_SERVING'];
+    expect(watches.map((watch) => watch.states)).toEqual(SERVICES.map(() => states));
+  });
+
+  test.each(SERVICES)('Check of "%s" is SERVING again only when no reason is left', async (service) => {
+    const states: string[] = [];
+    for (const [reason, present] of [
+      ['no_configuration', true],
+      ['redis', true],
+      ['no_configuration', false],
+      ['redis', false],
+    ] as const) {
+      port.health.setReason(reason, present);
+      states.push(await client.check(service));
+    }
+    expect(states).toEqual(['NOT_SERVING', 'NOT_SERVING', 'NOT_SERVING', 'SERVING']);
+  });
+
+  test('a second reason is no second state, and an end in bad health is an end', async () => {
+    port.health.setReason('redis', true);
+    const watch = client.watch('ratelimit');
+    await watch.count(1);
+    port.health.setReason('no_configuration', true);
+    await port.stop();
+    expect(await watch.ended).toBe('OK');
     expect(watch.states).toEqual(['NOT_SERVING']);
   });
 });

@@ -1,8 +1,8 @@
 /** Says whether policy files can be used, with the words and exit codes of envoyproxy/ratelimit's checker. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PolicyFileError } from './policy-file-error.ts';
-import { listFiles } from './policy-place.ts';
+import { listFiles, statOf } from './policy-place.ts';
 import { parsePolicies } from './read-policy.ts';
 
 export interface CheckConfigOptions {
@@ -41,7 +41,7 @@ export function checkConfig(options: CheckConfigOptions): number {
 }
 
 function filesOf(path: string, everyFile: boolean, write: (text: string) => void): readonly string[] {
-  if (everyFile || statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+  if (everyFile || statOf(path)?.isDirectory()) {
     write(`loading config directory: ${path}\n`);
   }
   if (!everyFile) return listFiles({ type: 'path', path }).files.map((file) => file.path);

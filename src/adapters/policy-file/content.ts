@@ -2,7 +2,7 @@
 import type { PolicyDefinition } from '../../core/definition.ts';
 import { scalarValue } from './scalars.ts';
 import { type Key, REFERENCE_KEYS, ROOT, type Shape } from './schema.ts';
-import { type NodeId, YamlError, type YamlText } from './yaml-text.ts';
+import { DEPTH_MAX, type NodeId, YamlError, type YamlText } from './yaml-text.ts';
 
 export type Path = readonly (string | number)[];
 
@@ -67,6 +67,7 @@ class Reader {
 
   #map(node: NodeId, shape: Shape): Content {
     const content: Content = {};
+    this.#refuseDepth(node, this.#path.length);
     this.#pairs(node, shape, content);
     for (const name of shape.required) {
       if (content[name] !== undefined) continue;
@@ -155,7 +156,7 @@ class Reader {
 
   #container(node: NodeId, key: Key): unknown {
     const kind = this.#yaml.kind(node);
-    if (kind === 'map' && key.type === 'free') return this.#free(node);
+    if (kind === 'map' && key.type === 'free') return this.#free(node, this.#path.length);
     if (kind === 'map' && key.type === 'map') return this.#map(node, key.shape());
     if (kind === 'list' && key.type === 'list') {
       const { itemsMin = 0, itemsMax = Number.POSITIVE_INFINITY } = key;
@@ -190,25 +191,31 @@ class Reader {
     else if (this.#yaml.type(node) === 'float') throw this.#error(node, 'error checking config');
   }
 
+  /** The parser has counted the levels of what is written, but not those that aliases add. */
+  #refuseDepth(node: NodeId, depth: number): void {
+    if (depth > DEPTH_MAX) throw this.#error(node, `error loading config file: yaml: more than ${DEPTH_MAX} levels`);
+  }
+
   /** As JSON has it; keys are text as written. */
-  #free(node: NodeId): unknown {
+  #free(node: NodeId, depth: number): unknown {
     const yaml = this.#yaml;
-    if (yaml.kind(node) === 'list') return [...yaml.children(node)].map((item) => this.#free(item));
-    if (yaml.kind(node) === 'map') return Object.fromEntries(this.#freePairs(node));
+    this.#refuseDepth(node, depth);
+    if (yaml.kind(node) === 'list') return [...yaml.children(node)].map((item) => this.#free(item, depth + 1));
+    if (yaml.kind(node) === 'map') return Object.fromEntries(this.#freePairs(node, depth));
     const value = yaml.value(node);
     if (typeof value !== 'number' || Number.isFinite(value)) return value;
     throw this.#error(node, `error parsing metadata: ${yaml.text(node)} is no number of JSON`);
   }
 
-  *#freePairs(node: NodeId): Generator<[string, unknown]> {
+  *#freePairs(node: NodeId, depth: number): Generator<[string, unknown]> {
     const yaml = this.#yaml;
     const children = [...yaml.children(node)];
     for (let index = 0; index < children.length; index += 2) {
       const [key, value] = children.slice(index, index + 2) as [NodeId, NodeId];
       if (yaml.kind(key) !== 'scalar') throw this.#error(key, `error parsing metadata: ${this.#shown(key)} is no key`);
-      if (!isMergeKey(yaml, key)) yield [yaml.text(key), this.#free(value)];
-      else if (yaml.kind(value) === 'map') yield* this.#freePairs(value);
-      else for (const map of [...yaml.children(value)].reverse()) yield* this.#freePairs(map);
+      if (!isMergeKey(yaml, key)) yield [yaml.text(key), this.#free(value, depth + 1)];
+      else if (yaml.kind(value) === 'map') yield* this.#freePairs(value, depth);
+      else for (const map of [...yaml.children(value)].reverse()) yield* this.#freePairs(map, depth);
     }
   }
 

@@ -157,7 +157,13 @@ function linkTarget(path: string): string | undefined {
   }
 }
 
+/** Undefined for what is not there, or cannot be reached. */
 function identityOf(directory: string): string | undefined {
-  const stat = statSync(directory, { throwIfNoEntry: false });
-  return stat === undefined ? undefined : `${stat.dev}:${stat.ino}`;
+  try {
+    const { dev, ino, birthtimeNs } = statSync(directory, { bigint: true });
+    // The number of a directory that was removed goes to the next one that is made.
+    return `${dev}:${ino}:${birthtimeNs}`;
+  } catch {
+    return undefined;
+  }
 }

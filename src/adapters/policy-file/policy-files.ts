@@ -1,5 +1,5 @@
 /** The policies of a place, followed as they change. A bad change keeps the last good set. */
-import { realpathSync, statSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import type { PolicySet } from '../../core/policy.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
@@ -14,6 +14,7 @@ import {
   listFiles,
   type PolicyPlace,
   type RuntimePlace,
+  statOf,
 } from './policy-place.ts';
 import { readPolicies } from './read-policy.ts';
 
@@ -21,6 +22,8 @@ export interface PolicyFilesOptions {
   readonly place: PolicyPlace;
   /** Files of one domain add up; otherwise a second one is an error. */
   readonly mergeDomains: boolean;
+  /** Whatever is wrong with the first set, or missing, is logged and waited for. */
+  readonly mayBeWithout: boolean;
   readonly clock: Clock;
   readonly log: Log;
   /** After every attempt to load a set. @param inForce the last good one */
@@ -49,11 +52,11 @@ export class PolicyFiles implements PolicySource {
   #reads = 0;
 
   /**
-   * @throws PolicyFileError when there is nothing to read; and, of a path, when its first set cannot be used. A runtime
-   * directory that cannot be used is logged, and read again when it changes.
+   * @throws PolicyFileError, unless the service may be without, when there is nothing to read; and, of a path, when its
+   * first set cannot be used. A runtime directory that cannot be used is logged, and read again when it changes.
    */
   constructor(options: PolicyFilesOptions) {
-    const { place } = options;
+    const { place, mayBeWithout } = options;
     this.#options = options;
     this.#path = place.type === 'path' ? place.path : directoryOf(place);
     this.#watch = new PathWatch({
@@ -62,14 +65,14 @@ export class PolicyFiles implements PolicySource {
       onChange: () => this.#reloadSoon(),
       onDoubt: () => this.#reloadIfChanged(),
     });
-    if (place.type === 'path') {
+    if (place.type === 'path' && !mayBeWithout) {
       this.#current = this.#readAtOnce();
       options.onLoad(true, this.#current);
-    } else {
-      refuseUnwatchable(place);
-      listFiles(place);
-      this.#reload(() => this.#readAtOnce());
+      return;
     }
+    if (place.type === 'runtime') refuseUnwatchable(place);
+    if (!mayBeWithout) listFiles(place);
+    this.#reload(() => this.#readAtOnce());
   }
 
   /** Undefined until a first set could be used. */
@@ -159,8 +162,7 @@ function watchedOf(place: PolicyPlace): readonly Watched[] {
 }
 
 function watchedPath(path: string): readonly Watched[] {
-  const isDirectory = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
-  if (!isDirectory) return namesOn(path);
+  if (!statOf(path)?.isDirectory()) return namesOn(path);
   // Other files in the folder may change all the time: a log that stood there would be a reload for every line of it.
   const counts = (name: string) => name === KUBERNETES_SWAP || isPolicyFile(name);
   return [...namesOn(path), ...watchedFiles({ type: 'path', path }, path, counts)];

@@ -1,5 +1,5 @@
 /** Which files a source of policies consists of, and what they say at one moment. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { type BigIntStats, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { PolicyFileError } from './policy-file-error.ts';
 
@@ -141,7 +141,16 @@ function walk(
 
 /** A link that leads nowhere is listed, too: it is either about to go, or a mistake that has to be told. */
 function leadsToFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? true;
+  return statOf(path)?.isFile() ?? true;
+}
+
+/** Undefined for what cannot be looked at, for whatever reason: reading it tells which. */
+export function statOf(path: string): BigIntStats | undefined {
+  try {
+    return statSync(path, { bigint: true });
+  } catch {
+    return undefined;
+  }
 }
 
 function byName(a: PolicyFile, b: PolicyFile): number {
@@ -150,7 +159,7 @@ function byName(a: PolicyFile, b: PolicyFile): number {
 
 function fingerprintOf(files: readonly PolicyFile[]): string {
   const lines = files.map(({ name, path }) => {
-    const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+    const stat = statOf(path);
     return `${name}\0${stat?.dev}:${stat?.ino}:${stat?.size}:${stat?.mtimeNs}:${stat?.ctimeNs}`;
   });
   return `${files.length}\n${lines.join('\n')}`;

@@ -30,8 +30,8 @@ export type NodeId = number;
 
 export type NodeKind = 'map' | 'list' | 'scalar';
 
-// Rules may be nested by half of it. The parser calls itself for each level, and must not run out of stack.
-const DEPTH_MAX = 1_000;
+/** Rules may be nested by half of it. The parser and the readers call themselves for each level, and must not run out of stack. */
+export const DEPTH_MAX = 1_000;
 // 100,000 rules have 1,300,000; what repeats itself beyond is an attack or a mistake.
 const NODES_MAX = 5_000_000;
 

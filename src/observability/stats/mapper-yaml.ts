@@ -72,7 +72,8 @@ function readFile(path: string): File {
   const parsed = fileSchema.safeParse(content);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new StatsConfigError(VARIABLE, `${path}: ${issue?.path.join('.')}: ${issue?.message}`);
+  const message = issue?.code === 'invalid_key' ? issue.issues[0]?.message : issue?.message;
+  throw new StatsConfigError(VARIABLE, `${path}: ${issue?.path.join('.')}: ${message}`);
 }
 
 interface CompiledRule {

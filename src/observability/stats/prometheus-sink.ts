@@ -1,6 +1,6 @@
 /** Statistics as series of Prometheus: added up for as long as one of their names is in use. */
 import { DURATION_BUCKETS } from '../metrics.ts';
-import { domainName, limitName, type StatName } from './names.ts';
+import { domainName, limitName, limitStat, type StatName } from './names.ts';
 import { type Mapping, type MetricType, ownSeries, type SeriesName } from './prometheus-mapping.ts';
 import { Histogram, labelsText, Scalar, type Series } from './series.ts';
 import type { StatsSink } from './sink.ts';
@@ -10,6 +10,9 @@ const OTHER = 'other';
 
 // Up to the longest that dashboards of the reference ask for.
 const SECONDS = [...DURATION_BUCKETS, 2.5, 5, 10];
+
+/** What is written in one turn: a fraction of a millisecond. */
+const SERIES_AT_ONCE = 500;
 
 export interface PrometheusSinkOptions {
   readonly mapping: Mapping;
@@ -33,11 +36,12 @@ interface Placed {
   readonly series: Series;
 }
 
+/** What is kept of a name; null: it is not shown. */
+type Kept = Placed | null | undefined;
+
 export class PrometheusSink implements StatsSink {
   readonly #options: PrometheusSinkOptions;
   readonly #families = new Map<string, Family>();
-  /** Null: not shown. */
-  readonly #known = new WeakMap<StatName, Placed | null>();
   /** Names for what is counted as OTHER, by statistic; never forgotten. */
   readonly #others = new Map<string, StatName>();
 
@@ -61,8 +65,8 @@ export class PrometheusSink implements StatsSink {
 
   /** A series goes with the last name that comes to it. */
   forget(name: StatName): void {
-    const placed = this.#known.get(name);
-    this.#known.delete(name);
+    const placed = name.kept as Kept;
+    name.kept = undefined;
     if (!placed) return;
     const { family, series } = placed;
     series.names -= 1;
@@ -72,23 +76,31 @@ export class PrometheusSink implements StatsSink {
     if (series.untold > 0) this.counter(this.#otherFor(name), series.untold);
   }
 
-  /** All series in Prometheus's text format; they count as told. */
-  text(): string {
-    let text = '';
-    for (const { metric, type, help, series } of this.#families.values()) {
-      text += `# HELP ${metric} ${help}\n# TYPE ${metric} ${type === 'timer' ? 'histogram' : type}\n`;
-      for (const each of series.values()) text += each.lines(metric);
+  /**
+   * The page in Prometheus's text format, piece by piece, so that decisions need not wait for all of it. It shows the
+   * series that there are at its beginning and at their turn; they count as told.
+   */
+  *pieces(): Generator<string> {
+    const page = [...this.#families.values()].map((family) => ({ family, all: [...family.series.values()] }));
+    for (const { family, all } of page) {
+      const { metric, type, help } = family;
+      let text = `# HELP ${metric} ${help}\n# TYPE ${metric} ${type === 'timer' ? 'histogram' : type}\n`;
+      for (const [index, series] of all.entries()) {
+        if (series.names > 0) text += series.lines(metric);
+        if (index % SERIES_AT_ONCE === SERIES_AT_ONCE - 1) {
+          yield text;
+          text = '';
+        }
+      }
+      yield text;
     }
-    return text;
   }
 
   #seriesOf(name: StatName, type: MetricType): Series | undefined {
-    let placed = this.#known.get(name);
-    if (placed === undefined) {
-      placed = this.#place(ownSeries(name) ?? this.#options.mapping(name, type), type) ?? null;
-      this.#known.set(name, placed);
+    if (name.kept === undefined) {
+      name.kept = this.#place(ownSeries(name) ?? this.#options.mapping(name, type), type) ?? null;
     }
-    return placed?.series;
+    return (name.kept as Kept)?.series;
   }
 
   #place(seriesName: SeriesName | undefined, type: MetricType): Placed | undefined {
@@ -116,7 +128,7 @@ export class PrometheusSink implements StatsSink {
     const stat = parts.at(-1) as string;
     let other = this.#others.get(stat);
     if (other === undefined) {
-      other = of === 'domain' ? domainName(OTHER, stat) : limitName(OTHER, OTHER, stat);
+      other = of === 'domain' ? domainName(OTHER, stat) : limitStat(limitName(OTHER, OTHER), stat);
       this.#others.set(stat, other);
     }
     return other;

@@ -1,7 +1,7 @@
 /** What is counted, under the names of envoyproxy/ratelimit. Where it goes is the sink's matter. */
 import type { Counted } from '../../core/decision.ts';
 import { type Tally, tallyOf } from '../../core/tally.ts';
-import { domainName, limitName, methodName, type StatName, serviceName } from './names.ts';
+import { domainName, type LimitName, limitName, limitStat, methodName, type StatName, serviceName } from './names.ts';
 import { RecentMap } from './recent-map.ts';
 import type { StatsSink } from './sink.ts';
 
@@ -9,6 +9,9 @@ import type { StatsSink } from './sink.ts';
 export const NAMES_MAX = 10_000;
 /** Of all their names together: 10,000 of ordinary length are a tenth of it. */
 export const NAME_CHARS_MAX = 5_000_000;
+
+/** What is flushed in one turn: half a millisecond. */
+const NAMES_AT_ONCE = 500;
 
 export interface RegistryOptions {
   readonly sink: StatsSink;
@@ -136,11 +139,24 @@ export class StatsRegistry {
 
   /** Gives the sink what was counted since the last time, and every gauge. */
   flush(): void {
+    for (const _ of this.flushing());
+  }
+
+  /** The same, piece by piece, so that decisions need not wait for ten thousand names. What comes meanwhile may be in it. */
+  *flushing(): Generator<void> {
     const { sink } = this.#options;
     for (const counter of this.#counters) counter.flush(sink);
-    for (const counter of this.#unknownDomains.values()) counter.flush(sink);
-    for (const counts of this.#limits.values()) counts.flush(sink);
     for (const gauge of this.#gauges) gauge();
+    for (const names of [this.#unknownDomains, this.#limits]) {
+      // No more than there are now: callers that go on making names must not keep this from its end.
+      let left = names.size;
+      for (const counts of names.values()) {
+        counts.flush(sink);
+        left -= 1;
+        if (left === 0) break;
+        if (left % NAMES_AT_ONCE === 0) yield;
+      }
+    }
   }
 
   #gauge(name: string, read: () => number): void {
@@ -191,6 +207,8 @@ const LIMIT_STATS = [
   ['shadowMode', 'shadow_mode'],
 ] as const satisfies readonly (readonly [keyof Tally, string])[];
 
+type LimitStat = (typeof LIMIT_STATS)[number];
+
 /** The statistics of one limit. They have names only once they are not 0: most limits are never exceeded. */
 class LimitCounts implements Tally {
   totalHits = 0;
@@ -201,7 +219,9 @@ class LimitCounts implements Tally {
   shadowMode = 0;
   readonly #domain: string;
   readonly #statsKey: string;
-  readonly #names = new Map<keyof Tally, StatName>();
+  /** In the order of LIMIT_STATS. */
+  #names: (StatName | undefined)[] | undefined;
+  #name: LimitName | undefined;
 
   constructor(domain: string, statsKey: string) {
     this.#domain = domain;
@@ -218,23 +238,26 @@ class LimitCounts implements Tally {
   }
 
   flush(sink: StatsSink): void {
-    for (const [field, stat] of LIMIT_STATS) {
+    for (let index = 0; index < LIMIT_STATS.length; index++) {
+      const [field] = LIMIT_STATS[index] as LimitStat;
       const by = this[field];
       if (by === 0) continue;
       this[field] = 0;
-      sink.counter(this.#nameOf(field, stat), by);
+      sink.counter(this.#nameAt(index), by);
     }
   }
 
   forget(sink: StatsSink): void {
-    for (const name of this.#names.values()) sink.forget(name);
+    for (const name of this.#names ?? []) if (name !== undefined) sink.forget(name);
   }
 
-  #nameOf(field: keyof Tally, stat: string): StatName {
-    let name = this.#names.get(field);
+  #nameAt(index: number): StatName {
+    this.#names ??= LIMIT_STATS.map(() => undefined);
+    let name = this.#names[index];
     if (name === undefined) {
-      name = limitName(this.#domain, keyIn(this.#domain, this.#statsKey), stat);
-      this.#names.set(field, name);
+      this.#name ??= limitName(this.#domain, keyIn(this.#domain, this.#statsKey));
+      name = limitStat(this.#name, (LIMIT_STATS[index] as LimitStat)[1]);
+      this.#names[index] = name;
     }
     return name;
   }

@@ -1,4 +1,5 @@
 /** Starts and stops the statistics of envoyproxy/ratelimit: a registry, and the one sink that is named. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Log } from '../../ports/log.ts';
 import type { RequestObserver } from '../../ports/observer.ts';
 import type { DogStatsdConfig, PrometheusConfig, StatsConfig, StatsdConfig } from './config.ts';
@@ -83,17 +84,21 @@ async function sent(options: StatsOptions, config: StatsdConfig | DogStatsdConfi
   const registry = new StatsRegistry({ sink, nearLimitRatio });
   const linesDropped = registry.counter('headroom.stats.lines_dropped');
   let isDropping = false;
-  const flush = (): void => {
-    registry.flush();
+  const sendAll = (): void => {
     sink.flushTimers();
     transport.flush();
-    if (dropped > 0 && !isDropping)
+    if (dropped > 0 && !isDropping) {
       log.warn({ host: config.host, lines: dropped }, 'the collector of statistics does not take them: some are lost');
+    }
     isDropping = dropped > 0;
     linesDropped.add(dropped);
     dropped = 0;
   };
-  const timer = setInterval(flush, config.flushMillis);
+  const flush = (): void => {
+    registry.flush();
+    sendAll();
+  };
+  const timer = setInterval(() => void flushInTurns(registry).then(sendAll), config.flushMillis);
   timer.unref();
   return {
     registry,
@@ -105,6 +110,10 @@ async function sent(options: StatsOptions, config: StatsdConfig | DogStatsdConfi
       await transport.close();
     },
   };
+}
+
+async function flushInTurns(registry: StatsRegistry): Promise<void> {
+  for (const _ of registry.flushing()) await nextTurn();
 }
 
 /** RE2 is loaded only where patterns are to be matched. */
@@ -129,8 +138,13 @@ async function scraped(options: StatsOptions, config: PrometheusConfig): Promise
     port,
     path,
     text: async () => {
-      registry.flush();
-      return sink.text() + (await options.metricsText());
+      await flushInTurns(registry);
+      let text = '';
+      for (const piece of sink.pieces()) {
+        text += piece;
+        await nextTurn();
+      }
+      return text + (await options.metricsText());
     },
   });
   return { registry, port: page.port, flush: () => registry.flush(), shutdown: () => page.close() };

@@ -10,7 +10,6 @@ export const DURATIONS_MAX = 2_048;
 export class StatsdSink implements StatsSink {
   readonly #forms: LineForms;
   readonly #transport: Pick<Transport, 'send'>;
-  readonly #known = new WeakMap<StatName, LineForm>();
   readonly #timers: { readonly form: LineForm; readonly durations: Durations }[] = [];
 
   constructor(forms: LineForms, transport: Pick<Transport, 'send'>) {
@@ -35,7 +34,7 @@ export class StatsdSink implements StatsSink {
   }
 
   forget(name: StatName): void {
-    this.#known.delete(name);
+    name.kept = undefined;
   }
 
   /** Sends what the timers took. */
@@ -48,12 +47,8 @@ export class StatsdSink implements StatsSink {
   }
 
   #formOf(name: StatName): LineForm {
-    let form = this.#known.get(name);
-    if (form === undefined) {
-      form = this.#forms(name);
-      this.#known.set(name, form);
-    }
-    return form;
+    name.kept ??= this.#forms(name);
+    return name.kept as LineForm;
   }
 }
 

@@ -92,7 +92,10 @@ export class TcpTransport implements Transport {
     });
     // Collectors say nothing; without reading, their end of the connection would not be noticed.
     socket.resume();
-    socket.on('end', () => socket.destroy());
+    socket.on('end', () => {
+      this.#state = 'away';
+      socket.destroy();
+    });
     // 'close' follows.
     socket.on('error', () => undefined);
     socket.on('close', () => {

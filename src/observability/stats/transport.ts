@@ -15,7 +15,7 @@ export interface TransportOptions {
   readonly onDropped: (lines: number) => void;
 }
 
-/** What waits for a collector that is away or slow; half a minute of 100,000 lines a second would be more. */
+/** What waits for a collector that is away or slow: about four flushes of as many names as there can be. */
 export const WAITING_BYTES_MAX = 8 * 1_024 * 1_024;
 
 /** At the end nobody waits longer for a collector. */

@@ -70,6 +70,7 @@ export class UdpTransport implements Transport {
   }
 
   #pump(target: Target): void {
+    if (this.#waiting.length === 0) return;
     const socket = this.#socketFor(target.family);
     while (this.#underWay < UNDER_WAY_MAX) {
       const batch = this.#waiting.shift();

@@ -30,7 +30,7 @@ export class Http2Connection {
     const { session, config, random } = options;
     const { maxConnectionAgeMillis: age } = config;
     session.once('close', () => this.#cancelTimers());
-    if (age > 0) this.#after(age * (1 + AGE_JITTER * spread(random)), () => this.#retire());
+    if (age > 0) this.#after(Math.round(age * (1 + AGE_JITTER * spread(random))), () => this.#retire());
   }
 
   /**

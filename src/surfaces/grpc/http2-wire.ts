@@ -15,6 +15,7 @@ type WriteDone = (error?: Error | null) => void;
 
 export class Http2Wire extends Duplex {
   readonly #socket: Socket;
+  #hasEnded = false;
 
   constructor(socket: Socket) {
     super();
@@ -29,27 +30,40 @@ export class Http2Wire extends Duplex {
   /** Asks the client to open no more streams here. Those that it opens until it has read this are answered, too. */
   sendGoawayNotice(): void {
     // Node's session writes whole frames at a time: between two of its writes is a place for another.
-    if (this.#socket.writable) this.#socket.write(GOAWAY_NOTICE);
+    if (!this.#hasEnded && this.#socket.writable) this.#socket.write(GOAWAY_NOTICE);
   }
 
   override _read(): void {
     this.#socket.resume();
   }
 
+  /**
+   * In this very turn, whatever the socket still has to send: what Node's session writes while it waits for the end
+   * would be an assertion of Node's that fails. What it writes afterwards has nobody to read it.
+   */
+  override end(...given: readonly unknown[]): this {
+    this.#hasEnded = true;
+    this.#socket.end();
+    const done = given.find((each) => typeof each === 'function');
+    if (done !== undefined) process.nextTick(done as () => void);
+    return this;
+  }
+
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: WriteDone): void {
-    this.#socket.write(chunk, done);
+    if (this.#hasEnded) done();
+    else this.#socket.write(chunk, done);
   }
 
   override _writev(chunks: readonly { readonly chunk: Buffer }[], done: WriteDone): void {
+    if (this.#hasEnded) {
+      done();
+      return;
+    }
     this.#socket.cork();
     chunks.forEach(({ chunk }, index) => {
       this.#socket.write(chunk, index === chunks.length - 1 ? done : undefined);
     });
     this.#socket.uncork();
-  }
-
-  override _final(done: WriteDone): void {
-    this.#socket.end(done);
   }
 
   override _destroy(error: Error | null, done: WriteDone): void {

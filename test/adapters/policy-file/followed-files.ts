@@ -23,6 +23,7 @@ export class FollowedFiles {
     const files = new PolicyFiles({
       place,
       mergeDomains: false,
+      mayBeWithout: false,
       clock: systemClock,
       log: this.log,
       onLoad: (loaded) => this.loads.push(loaded),

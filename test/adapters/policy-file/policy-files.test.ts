@@ -227,6 +227,21 @@ describe('a path that comes to lead elsewhere takes effect', () => {
     await untilMax(followed, 2);
   });
 
+  test('a folder that is removed and made again at once, time and again, and written in afterwards', async () => {
+    const path = join(folder, 'live');
+    mkdirSync(path);
+    writeFileSync(join(path, 'p.yaml'), limited(1));
+    const followed = follow(path);
+    for (const max of [2, 4, 6]) {
+      rmSync(path, { recursive: true });
+      mkdirSync(path);
+      writeFileSync(join(path, 'p.yaml'), limited(max));
+      await untilMax(followed, max);
+      writeFileSync(join(path, 'p.yaml'), limited(max + 1));
+      await untilMax(followed, max + 1);
+    }
+  });
+
   test('a file of a folder that is a link, when what it leads to is written', async () => {
     versions();
     mkdirSync(join(folder, 'live'));
@@ -234,6 +249,37 @@ describe('a path that comes to lead elsewhere takes effect', () => {
     const followed = follow(join(folder, 'live'));
     writeFileSync(join(folder, 'v1', 'p.yaml'), limited(7));
     await untilMax(followed, 7);
+  });
+});
+
+describe('a service that may be without policies at first (FORCE_START_WITHOUT_INITIAL_CONFIG)', () => {
+  test.each<[title: string, write: (path: string) => void]>([
+    ['a path that is not there', () => undefined],
+    ['a file that cannot be used', (path) => writeFileSync(path, 'domain: ""\n')],
+  ])('waits for %s, and takes what comes', async (_, write) => {
+    const path = join(folder, 'p.yaml');
+    write(path);
+    const followed = files.follow({ type: 'path', path }, { mayBeWithout: true });
+    expect(followed.current()).toBeUndefined();
+    expect(files.loads[0]).toBe(false);
+    writeFileSync(path, limited(2));
+    await untilMax(followed, 2);
+  });
+
+  test('waits for a runtime directory', async () => {
+    const place = {
+      type: 'runtime',
+      root: folder,
+      subdirectory: 's',
+      appDirectory: 'config',
+      watchRoot: false,
+      ignoreDotFiles: false,
+    } as const;
+    const followed = files.follow(place, { mayBeWithout: true });
+    expect(followed.current()).toBeUndefined();
+    mkdirSync(join(folder, 's', 'config'), { recursive: true });
+    writeFileSync(join(folder, 's', 'config', 'p.yaml'), limited(3));
+    await untilMax(followed, 3);
   });
 });
 

@@ -32,6 +32,17 @@ const good: Readonly<Record<string, string>> = {
     'classes: [{ name: c, prefix: c_, limits: [{ requests: 1, per: day }] }]',
   ),
   'a rate_limit': descriptor('value: v', 'rate_limit: { unit: day, requests_per_unit: 5, name: n }'),
+  'every key of envoyproxy/ratelimit': descriptor(
+    'value: v*',
+    'shadow_mode: true',
+    'quota_mode: true',
+    'detailed_metric: true',
+    'value_to_metric: true',
+    'share_threshold: true',
+    'metadata: { a: [1, 2.5, text, { b: null }] }',
+    'rate_limit: { unit: day, requests_per_unit: 0, name: grün, replaces: [{ name: a }] }',
+  ),
+  'no unit beside unlimited': descriptor('rate_limit: { unlimited: true }'),
   nesting: descriptor(
     'descriptors:',
     '  - key: n',
@@ -72,10 +83,18 @@ const bad: Readonly<Record<string, string>> = {
     'limits: [{ requests: 1, per: day }]',
     'classes: [{ name: "", prefix: c_, limits: [{ requests: 1, per: day }] }]',
   ),
+  'metadata that is no map': descriptor('metadata: [a]'),
+  'replaces of texts': descriptor('rate_limit: { unit: day, replaces: [a] }'),
+  'unlimited as text': descriptor('rate_limit: { unlimited: "yes" }'),
   'a negative rate_limit': descriptor('rate_limit: { unit: day, requests_per_unit: -1 }'),
 };
 
 describe('the published JSON Schema', () => {
+  test('flags a known key at a place where it means nothing, which files may hold all the same', () => {
+    expect(isValid(schema, parse('domain: d\nunit: day'))).toBe(false);
+    expect(() => parsePolicy('domain: d\nunit: day', 'f.yaml')).not.toThrow();
+  });
+
   test.each(Object.entries(good))('accepts what is accepted: %s', (_, text) => {
     expect(isValid(schema, parse(text))).toBe(true);
     expect(() => parsePolicy(text, 'f.yaml')).not.toThrow();

@@ -293,6 +293,26 @@ describe('a file that expands without end', () => {
     expect(() => parsePolicy(text, 'f.yaml')).toThrow(PolicyFileError);
   });
 
+  test.each([
+    {
+      title: 'rules',
+      levelsCount: 600,
+      level: (n: number) => `  - &l${n}\n    key: k${n}\n    descriptors: [${n === 0 ? '' : `*l${n - 1}`}]\n`,
+      below: '',
+    },
+    {
+      title: 'metadata',
+      levelsCount: 1_300,
+      level: (n: number) => `      - &l${n} [${n === 0 ? '' : `*l${n - 1}`}]\n`,
+      below: '  - key: k\n    metadata:\n      a:\n',
+    },
+  ])('through $title of aliases, level by level, is refused before the stack ends', ({ levelsCount, level, below }) => {
+    const levels = Array.from({ length: levelsCount }, (_, n) => level(n));
+    const error = thrownBy(() => parsePolicy(`domain: d\ndescriptors:\n${below}${levels.join('')}`, 'f.yaml'));
+    expect(error).toBeInstanceOf(PolicyFileError);
+    expect((error as Error).message).toContain('more than 1000 levels');
+  });
+
   test('an anchor that a large file shares a thousand times is none', () => {
     const rules = Array.from({ length: 1_000 }, (_, index) => `  - key: k${index}\n    limits: *shared\n`);
     const text = `domain: d\ndescriptors:\n  - key: k\n    limits: &shared [{ requests: 1, per: day }]\n${rules.join('')}`;

@@ -135,6 +135,16 @@ describe('a runtime directory that cannot be used at the start', () => {
     expect(files.refusals[0]).toMatch(/b\.yaml: cannot read: ENOENT/);
   });
 
+  test('with a link that leads to itself says so, and is read once that is gone', async () => {
+    write('a.yaml', limited(1));
+    const link = join(folder, 'root/sub/config/b.yaml');
+    symlinkSync('b.yaml', link);
+    const followed = files.follow(place());
+    expect(files.refusals[0]).toMatch(/b\.yaml: cannot read: ELOOP/);
+    unlinkSync(link);
+    await untilMax(followed, 1);
+  });
+
   test('because it is not there is an error', () => {
     expect(() => files.open(place())).toThrow(PolicyFileError);
     expect(() => files.open(place())).toThrow(/cannot read: ENOENT/);

@@ -7,18 +7,18 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { openRedis, type RedisConnection, type RedisOptions } from '../../../src/adapters/redis/connect.ts';
 import { RedisStore } from '../../../src/adapters/redis/redis-store.ts';
 import type { RedisTls } from '../../../src/adapters/redis/tls.ts';
+import { Authority, type CertificateFiles } from '../../support/certificates.ts';
 import { endChild, startChild, until } from '../../support/children.ts';
 import { freePort } from '../../support/ports.ts';
-import { type Credentials, TestAuthority } from '../../support/tls.ts';
 
-let authority: TestAuthority;
-let stranger: TestAuthority;
-let client: Credentials;
+let authority: Authority;
+let stranger: Authority;
+let client: CertificateFiles;
 let folder: string;
 beforeAll(() => {
-  authority = new TestAuthority();
-  stranger = new TestAuthority();
-  client = authority.issue('DNS:client');
+  authority = new Authority();
+  stranger = new Authority();
+  client = authority.issue({ names: ['client'] });
   folder = mkdtempSync(join(tmpdir(), 'headroom-redis-tls-'));
 });
 afterAll(() => {
@@ -33,17 +33,17 @@ afterEach(async () => {
 });
 
 /** @returns its port */
-async function serve({ cert, key }: Credentials, more: readonly string[] = []): Promise<number> {
+async function serve({ certPath, keyPath }: CertificateFiles, more: readonly string[] = []): Promise<number> {
   const port = await freePort();
   const tls = [
     '--tls-port',
     String(port),
     '--tls-cert-file',
-    cert,
+    certPath,
     '--tls-key-file',
-    key,
+    keyPath,
     '--tls-ca-cert-file',
-    authority.cert,
+    authority.caPath,
   ];
   const quiet = ['--port', '0', '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder];
   const child: ChildProcess = startChild('redis-server', [...quiet, ...tls, ...more], { stdio: 'ignore' });
@@ -66,7 +66,7 @@ function openTls(port: number, tls: Partial<RedisTls>, host = '127.0.0.1') {
 }
 
 function mine(): Partial<RedisTls> {
-  return { caPath: authority.cert, certPath: client.cert, keyPath: client.key };
+  return { caPath: authority.caPath, certPath: client.certPath, keyPath: client.keyPath };
 }
 
 async function answers(redis: RedisConnection): Promise<void> {
@@ -84,47 +84,47 @@ async function refusal(lost: readonly Error[], redis: RedisConnection): Promise<
 }
 
 test('a server that asks for a certificate is spoken with by the one that is set', async () => {
-  const port = await serve(authority.issue('IP:127.0.0.1'));
+  const port = await serve(authority.issue({ names: ['127.0.0.1'] }));
   await answers(openTls(port, mine()).redis);
 });
 
 test('a user and a password go with it', async () => {
   const acl = join(folder, 'users.acl');
   writeFileSync(acl, 'user default off\nuser headroom on >secret ~* +@all\n');
-  const port = await serve(authority.issue('IP:127.0.0.1'), ['--aclfile', acl]);
+  const port = await serve(authority.issue({ names: ['127.0.0.1'] }), ['--aclfile', acl]);
   const topology = { type: 'single' as const, endpoint: { host: '127.0.0.1', port } };
   const tls = { skipHostnameVerification: false, ...mine() };
   await answers(open({ topology, tls, auth: { username: 'headroom', password: 'secret' } }).redis);
 });
 
 test('a host that is named by a name is verified by that name', async () => {
-  const port = await serve(authority.issue('DNS:localhost'));
+  const port = await serve(authority.issue({ names: ['localhost'] }));
   await answers(openTls(port, mine(), 'localhost').redis);
 });
 
 describe('nobody is spoken with', () => {
   test('whose certificate an unknown authority signed', async () => {
-    const port = await serve(stranger.issue('IP:127.0.0.1'));
+    const port = await serve(stranger.issue({ names: ['127.0.0.1'] }));
     const { redis, lost } = openTls(port, mine());
     expect(await refusal(lost, redis)).toMatch(/unable to verify|self-signed|unable to get/);
   });
 
   test('whose certificate an unknown authority signed, even where names are not verified', async () => {
-    const port = await serve(stranger.issue('IP:127.0.0.1'));
+    const port = await serve(stranger.issue({ names: ['127.0.0.1'] }));
     const { redis, lost } = openTls(port, { ...mine(), skipHostnameVerification: true });
     expect(await refusal(lost, redis)).toMatch(/unable to verify|self-signed|unable to get/);
   });
 
   test('whose certificate is for another name, unless names are not verified', async () => {
-    const port = await serve(authority.issue('DNS:elsewhere'));
+    const port = await serve(authority.issue({ names: ['elsewhere'] }));
     const { redis, lost } = openTls(port, mine());
     expect(await refusal(lost, redis)).toMatch(/does not match|not in the cert/);
     await answers(openTls(port, { ...mine(), skipHostnameVerification: true }).redis);
   });
 
   test('who asks for a certificate, without one', async () => {
-    const port = await serve(authority.issue('IP:127.0.0.1'));
-    const { redis } = openTls(port, { caPath: authority.cert });
+    const port = await serve(authority.issue({ names: ['127.0.0.1'] }));
+    const { redis } = openTls(port, { caPath: authority.caPath });
     const reached = openTls(port, mine());
     await until('the server is there', () => reached.redis.connected);
     expect(redis.connected).toBe(false);
@@ -133,10 +133,10 @@ describe('nobody is spoken with', () => {
 
 test.each([
   { variable: 'REDIS_TLS_CACERT', tls: () => ({ caPath: join(folder, 'none.pem') }) },
-  { variable: 'REDIS_TLS_CACERT', tls: () => ({ caPath: client.key }) },
+  { variable: 'REDIS_TLS_CACERT', tls: () => ({ caPath: client.keyPath }) },
   { variable: 'REDIS_TLS_CLIENT_CERT', tls: () => ({ ...mine(), certPath: join(folder, 'none.pem') }) },
-  { variable: 'REDIS_TLS_CLIENT_CERT', tls: () => ({ ...mine(), certPath: client.key }) },
-  { variable: 'REDIS_TLS_CLIENT_KEY', tls: () => ({ ...mine(), keyPath: stranger.issue('DNS:a').key }) },
+  { variable: 'REDIS_TLS_CLIENT_CERT', tls: () => ({ ...mine(), certPath: client.keyPath }) },
+  { variable: 'REDIS_TLS_CLIENT_KEY', tls: () => ({ ...mine(), keyPath: stranger.issue({ names: ['a'] }).keyPath }) },
 ])('a file that cannot be used is an error that names $variable', ({ variable, tls }) => {
   expect(() => openTls(1, tls())).toThrow(new RegExp(`^${variable}: `));
 });

@@ -85,12 +85,12 @@ export class UdpCollector extends Received {
   readonly datagramBytes: number[] = [];
   port = 0;
 
-  async listen(): Promise<this> {
+  async listen(port = 0): Promise<this> {
     this.#socket.on('message', (bytes) => {
       this.datagramBytes.push(bytes.length);
       this.lines.push(...bytes.toString('utf8').replace(/\n$/, '').split('\n'));
     });
-    this.#socket.bind(0, '127.0.0.1');
+    this.#socket.bind(port, '127.0.0.1');
     await once(this.#socket, 'listening');
     this.port = this.#socket.address().port;
     return this;
