@@ -152,8 +152,8 @@ test('the nodes of a Cluster are spoken with by TLS, each by the same certificat
     '--cluster-announce-ip',
     '127.0.0.1',
   ];
-  const port = await serve(authority.issue('IP:127.0.0.1,DNS:localhost'), cluster);
-  const tls = ['--tls', '--cacert', authority.cert, '--cert', client.cert, '--key', client.key];
+  const port = await serve(authority.issue({ names: ['127.0.0.1', 'localhost'] }), cluster);
+  const tls = ['--tls', '--cacert', authority.caPath, '--cert', client.certPath, '--key', client.keyPath];
   const ask = (...args: string[]) =>
     spawnSync('redis-cli', ['-p', String(port), ...tls, ...args], { encoding: 'utf8' });
   await until('the node takes all slots', () => ask('CLUSTER', 'ADDSLOTSRANGE', '0', '16383').stdout.startsWith('OK'));
@@ -163,11 +163,15 @@ test('the nodes of a Cluster are spoken with by TLS, each by the same certificat
 });
 
 test('Sentinels and the primary that they name are spoken with by TLS', async () => {
-  const server = authority.issue('IP:127.0.0.1');
+  const server = authority.issue({ names: ['127.0.0.1'] });
   const primary = await serve(server);
   const port = await freePort();
   const file = join(folder, 'sentinel.conf');
-  const files = [`tls-cert-file ${server.cert}`, `tls-key-file ${server.key}`, `tls-ca-cert-file ${authority.cert}`];
+  const files = [
+    `tls-cert-file ${server.certPath}`,
+    `tls-key-file ${server.keyPath}`,
+    `tls-ca-cert-file ${authority.caPath}`,
+  ];
   const watched = ['tls-replication yes', `sentinel monitor m 127.0.0.1 ${primary} 1`];
   writeFileSync(
     file,
