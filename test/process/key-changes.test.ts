@@ -16,7 +16,8 @@ let clients: readonly [RlsClient, RlsClient];
 
 beforeAll(async () => {
   redis = await TestRedis.start();
-  const env = { REDIS_URL: redis.socket, ADMIN_TOKEN: TOKEN };
+  // What is tested is what decisions know, not how fast they are.
+  const env = { REDIS_URL: redis.socket, ADMIN_TOKEN: TOKEN, REDIS_OP_TIMEOUT: '2s' };
   services = [await TestService.start(env), await TestService.start(env)];
   clients = [grpcJsClient(services[0].grpc), grpcJsClient(services[1].grpc)];
 });
