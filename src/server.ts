@@ -71,7 +71,6 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
     policies: files,
     version: parts.version,
     clock: systemClock,
-    counters: undefined,
     profiling: config.debug.profiling,
   });
   const doors = [grpc, httpDoor(http)];

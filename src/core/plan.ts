@@ -160,11 +160,12 @@ function deniesOf(limit: Limit, quota: boolean, quotaPasses: boolean): Denies {
 /** An override keeps the way in which its node counts; without a node it counts as envoyproxy/ratelimit does. */
 function overridden(override: NonNullable<Descriptor['override']>, found: Limit | undefined): Limit {
   const isOwn = found?.charging === 'together';
+  const window = unitWindow(override.requestsPerUnit, override.unit);
   return {
     policy: found?.policy ?? 'override',
     statsKey: '',
-    // Gateways are told the name of a limit, and this one has none.
-    windows: [{ ...unitWindow(override.requestsPerUnit, override.unit), name: '' }],
+    // A window of `limits` is named by its unit; envoyproxy/ratelimit tells gateways no name.
+    windows: [isOwn ? window : { ...window, name: '' }],
     charging: found?.charging ?? 'each',
     overdraft: found?.overdraft ?? false,
     shadow: isOwn && found.shadow,

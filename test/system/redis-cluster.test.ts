@@ -1,4 +1,5 @@
 /** What limits hold in a Redis Cluster that lives: over all its slots, while slots move, and while a primary dies. */
+import { setTimeout as after } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { RedisConnection } from '../../src/adapters/redis/connect.ts';
 import { RedisStore } from '../../src/adapters/redis/redis-store.ts';
@@ -161,6 +162,20 @@ describe('a call over several slots', () => {
     const looks = subjects.map((subject) => hit(subject, windows({ a: 99 }), { cost: 0 }));
     expect(await usedBefore(store, ...looks)).toEqual([20, 20, 20, 20]);
   });
+});
+
+test('a Cluster of which a smaller part says nothing passes for one that answers, and of which the greater part does not', async () => {
+  const store = new RedisStore({ redis: connection, keyPrefix: PREFIX, expirationJitterMaxSeconds: 0 });
+  const [first, second] = (await cluster.primaries()) as [ClusterNode, ClusterNode];
+  const isAnswered = () => Promise.race([store.probe().then(() => true), after(300).then(() => false)]);
+  // Not for so long that the others would fail them over.
+  first.child.kill('SIGSTOP');
+  const withOneSilent = await isAnswered();
+  second.child.kill('SIGSTOP');
+  const withTwoSilent = await isAnswered();
+  for (const { child } of [first, second]) child.kill('SIGCONT');
+  expect([withOneSilent, withTwoSilent]).toEqual([true, false]);
+  await until('it is whole', () => cluster.isWhole());
 });
 
 test('a primary that is killed costs its limits no more than the charges that its replica had not heard of', async () => {

@@ -76,14 +76,12 @@ export class Counters {
   }
 
   /**
-   * A write, since a server that is full, or a replica, answers a PING, too. A Cluster fails it when half of it, or more,
-   * does: a smaller part that is down does not keep the rest from being asked.
+   * A write, since a server that is full, or a replica, answers a PING, too. In a Cluster, more than half of it has to
+   * take one: a smaller part that is down, or says nothing, does not keep the rest from being asked.
    */
-  async probe(): Promise<void> {
-    const count = this.isCluster ? PROBES_IN_CLUSTER : 1;
-    const outcomes = await Promise.allSettled(Array.from({ length: count }, (_, index) => this.#probeAt(index)));
-    const failed = outcomes.filter((outcome) => outcome.status === 'rejected');
-    if (failed[0] !== undefined && 2 * failed.length >= count) throw failed[0].reason;
+  probe(): Promise<void> {
+    if (!this.isCluster) return this.#probeAt('probe');
+    return byMajority(Array.from({ length: PROBES_IN_CLUSTER }, (_, index) => this.#probeAt(`probe:${index}`)));
   }
 
   slotOf(counted: Counted): number {
@@ -94,10 +92,9 @@ export class Counters {
     this.#redis.close();
   }
 
-  async #probeAt(index: number): Promise<void> {
+  async #probeAt(name: string): Promise<void> {
     this.#redis.joinTurn();
-    const key = `${this.#prefix}probe${index === 0 ? '' : `:${index}`}`;
-    await this.#redis.client.set(key, '', 'PX', PROBE_MILLIS);
+    await this.#redis.client.set(this.#prefix + name, '', 'PX', PROBE_MILLIS);
   }
 
   #scriptFor(hits: readonly Hit[]): Script {
@@ -131,4 +128,24 @@ export class Counters {
 function keyOf(subject: string): string {
   // Encoded as UTF-8, all values that are not UTF-8 would be one.
   return hash('sha256', subject.isWellFormed() ? subject : Buffer.from(subject, 'utf16le'), 'base64url');
+}
+
+/** Settles as more than half do, or fails as half do; those that say nothing are not waited for. */
+function byMajority(attempts: readonly Promise<void>[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let succeeded = 0;
+    let failed = 0;
+    for (const attempt of attempts) {
+      attempt.then(
+        () => {
+          succeeded += 1;
+          if (2 * succeeded > attempts.length) resolve();
+        },
+        (error: unknown) => {
+          failed += 1;
+          if (2 * failed >= attempts.length) reject(error);
+        },
+      );
+    }
+  });
 }

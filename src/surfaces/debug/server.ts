@@ -25,7 +25,7 @@ const INDEX = [
   '/debug/pprof/: CPU profiles and heap snapshots; off unless DEBUG_PROFILING is true',
   '/metrics: Prometheus metrics',
   '/rlconfig: the limits in force',
-  '/stats: the process: version, uptime, memory, counters',
+  '/stats: the process: version, uptime, memory',
 ];
 const PROFILING_PATH = '/debug/pprof/';
 // A policy may hold a hundred thousand limits: so many lines are one write.

@@ -1,5 +1,5 @@
 /** TLS to a real redis-server that asks for client certificates, and whom it is not spoken with. */
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -139,4 +139,46 @@ test.each([
   { variable: 'REDIS_TLS_CLIENT_KEY', tls: () => ({ ...mine(), keyPath: stranger.issue({ names: ['a'] }).keyPath }) },
 ])('a file that cannot be used is an error that names $variable', ({ variable, tls }) => {
   expect(() => openTls(1, tls())).toThrow(new RegExp(`^${variable}: `));
+});
+
+test('the nodes of a Cluster are spoken with by TLS, each by the same certificate', async () => {
+  const cluster = [
+    '--cluster-enabled',
+    'yes',
+    '--tls-cluster',
+    'yes',
+    '--cluster-config-file',
+    'tls-nodes.conf',
+    '--cluster-announce-ip',
+    '127.0.0.1',
+  ];
+  const port = await serve(authority.issue({ names: ['127.0.0.1', 'localhost'] }), cluster);
+  const tls = ['--tls', '--cacert', authority.caPath, '--cert', client.certPath, '--key', client.keyPath];
+  const ask = (...args: string[]) =>
+    spawnSync('redis-cli', ['-p', String(port), ...tls, ...args], { encoding: 'utf8' });
+  await until('the node takes all slots', () => ask('CLUSTER', 'ADDSLOTSRANGE', '0', '16383').stdout.startsWith('OK'));
+  await until('the Cluster is whole', () => ask('CLUSTER', 'INFO').stdout.includes('cluster_state:ok'));
+  const topology = { type: 'cluster' as const, nodes: [{ host: 'localhost', port }] };
+  await answers(open({ topology, tls: { skipHostnameVerification: false, ...mine() } }).redis);
+});
+
+test('Sentinels and the primary that they name are spoken with by TLS', async () => {
+  const server = authority.issue({ names: ['127.0.0.1'] });
+  const primary = await serve(server);
+  const port = await freePort();
+  const file = join(folder, 'sentinel.conf');
+  const files = [
+    `tls-cert-file ${server.certPath}`,
+    `tls-key-file ${server.keyPath}`,
+    `tls-ca-cert-file ${authority.caPath}`,
+  ];
+  const watched = ['tls-replication yes', `sentinel monitor m 127.0.0.1 ${primary} 1`];
+  writeFileSync(
+    file,
+    `${['port 0', `tls-port ${port}`, 'bind 127.0.0.1', `dir ${folder}`, ...files, ...watched].join('\n')}\n`,
+  );
+  const child = startChild('redis-server', [file, '--sentinel'], { stdio: 'ignore' });
+  closing.push(() => endChild(child));
+  const topology = { type: 'sentinel' as const, master: 'm', sentinels: [{ host: '127.0.0.1', port }] };
+  await answers(open({ topology, tls: { skipHostnameVerification: false, ...mine() } }).redis);
 });
