@@ -80,13 +80,21 @@ export class StatsRegistry {
 
   /** One hit on a limit of this domain. */
   counted(domain: string, counted: Counted): void {
-    const { statsKey } = counted;
+    this.#countsOf(domain, counted.statsKey).add(tallyOf(counted, this.#options.nearLimitRatio));
+  }
+
+  /** Hits that nobody could count. @param hits negative for a refund, which is none */
+  attempted(domain: string, statsKey: string, hits: number): void {
+    this.#countsOf(domain, statsKey).totalHits += Math.max(0, hits);
+  }
+
+  #countsOf(domain: string, statsKey: string): LimitCounts {
     let counts = this.#limits.get(statsKey);
     if (counts === undefined) {
       counts = new LimitCounts(domain, statsKey);
       this.#limits.add(statsKey, counts);
     }
-    counts.add(tallyOf(counted, this.#options.nearLimitRatio));
+    return counts;
   }
 
   domainNotFound(domain: string, descriptors: number): void {
