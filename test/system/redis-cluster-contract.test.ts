@@ -12,6 +12,7 @@ import type { Hit } from '../../src/core/hit.ts';
 import { anyCharging, anyDenies } from '../contract/any-charge.ts';
 import { describeKeys } from '../contract/key-registry-contract.ts';
 import {
+  change,
   changed,
   create,
   creation,
@@ -172,6 +173,46 @@ describe('a change of a record whose lists cannot be written', () => {
     expect((await registry.audit(1, 10)).totalCount).toBe(totalCount + 2);
     const named = await registry.list({ ...FIRST_PAGE, sort: 'name', namePrefix: 't' });
     expect(named).toEqual({ items: [third], totalCount: 1 });
+  });
+
+  test('and that is followed up again, long after, leaves the record where it is in the order of creation', async () => {
+    const own = 'long after:';
+    const registry = new RedisKeys({ redis: connection, keyPrefix: own });
+    const [first, second] = [await create(registry), await create(registry)];
+    const revoked = changed(first, { status: 'revoked' });
+    await connection.client.rename(`${own}hr:{keys}:audit`, `${own}hr:{keys}:aside`);
+    await connection.client.set(`${own}hr:{keys}:audit`, 'of another type');
+    await expect(registry.write(replacement(first, revoked))).rejects.toThrow('WRONGTYPE');
+    await connection.client.rename(`${own}hr:{keys}:aside`, `${own}hr:{keys}:audit`);
+    const noteKey = `${own}hr:key:{${first.record.id}}:unfinished`;
+    const note = (await connection.client.get(noteKey)) as string;
+    await registry.find(first.record.id);
+    const after = await change(registry, second, { status: 'revoked' });
+    for (const { client } of cluster.nodes) {
+      for (const mark of await client.keys(`${own}hr:{keys}:placed:*`)) await client.del(mark);
+    }
+    await connection.client.set(noteKey, note);
+    await registry.find(first.record.id);
+    const { items } = await registry.list({ ...FIRST_PAGE, status: 'revoked' });
+    expect(items).toEqual([revoked, after]);
+  });
+
+  test('that a failover undoes is followed up anew when it is made anew', async () => {
+    const own = 'failover:';
+    const registry = new RedisKeys({ redis: connection, keyPrefix: own });
+    const stored = await create(registry);
+    const key = `${own}hr:key:{${stored.record.id}}`;
+    const replicated = (await connection.client.dumpBuffer(key)) as Buffer;
+    await change(registry, stored, { name: 'lost' });
+    await connection.client.del(key);
+    await connection.client.restore(key, 0, replicated);
+    const { totalCount } = await registry.audit(1, 10);
+    const revoked = changed(stored, { status: 'revoked' });
+    const write = replacement(stored, revoked, { name: 'n', reply: 'r', seconds: 60 });
+    expect(await registry.write(write)).toEqual({ kind: 'written' });
+    expect(await registry.list({ ...FIRST_PAGE, status: 'revoked' })).toEqual({ items: [revoked], totalCount: 1 });
+    expect((await registry.audit(1, 10)).totalCount).toBe(totalCount + 1);
+    expect(await registry.replyOf('n')).toBe('r');
   });
 
   test('asked for once more while it is under way is told to come again', async () => {
