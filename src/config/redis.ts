@@ -106,10 +106,10 @@ function readUrl(pool: Pool): Omit<Place, 'endpoint'> & { readonly topology: Red
   const auth = authOf(pool.sentinelAuth);
   const wrong = master === '' || master.includes(':') || places.length === 0;
   if (wrong) throw new EnvError(`${pool.prefix}_URL`, FORMS.sentinel);
-  const { nodes: sentinels, auth: stray } = nodesOf(pool, places, FORMS.sentinel);
+  const { nodes: sentinels, auth: stray, isSecure } = nodesOf(pool, places, FORMS.sentinel);
   if (stray)
     throw new EnvError(`${pool.prefix}_URL`, `who logs in at Sentinels is told by ${pool.prefix}_SENTINEL_AUTH`);
-  return { isSecure: false, topology: { type: 'sentinel', master, sentinels, ...(auth ? { auth } : {}) } };
+  return { isSecure, topology: { type: 'sentinel', master, sentinels, ...(auth ? { auth } : {}) } };
 }
 
 function singlePlace({ prefix, url, socketType }: Pool): Place {

@@ -106,6 +106,18 @@ describe('several servers are named', () => {
         auth: { password: 'p' },
       },
     ],
+    [
+      { REDIS_TYPE: 'SENTINEL', REDIS_URL: 'mymaster,rediss://s:1,t:2' },
+      {
+        type: 'sentinel',
+        master: 'mymaster',
+        sentinels: [
+          { host: 's', port: 1 },
+          { host: 't', port: 2 },
+        ],
+        tls: TLS,
+      },
+    ],
   ])('by %j', (environment, redis) => {
     expect(told(storeOf(environment).redis)).toEqual(redis);
   });
