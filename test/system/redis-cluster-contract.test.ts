@@ -1,5 +1,6 @@
 /** A Cluster of three primaries promises what one server does, except that calls over several slots are not one step. */
 import { readFileSync } from 'node:fs';
+import { setTimeout as after } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Cluster } from 'ioredis';
@@ -21,10 +22,11 @@ import {
   replacement,
 } from '../contract/keys-under-test.ts';
 import { ManualClock } from '../contract/manual-clock.ts';
-import { connectWith, keyOf, PREFIX, underTest } from '../contract/redis-under-test.ts';
+import { connectWith, keyOf, PREFIX, underTest, unpack } from '../contract/redis-under-test.ts';
 import { describeStore } from '../contract/store-contract.ts';
 import { hit, look, someone, windows } from '../contract/store-under-test.ts';
 import { type ClusterNode, TestCluster } from '../support/redis-cluster.ts';
+import { SubjectLoad } from '../support/subject-load.ts';
 
 let cluster: TestCluster;
 let connection: RedisConnection;
@@ -226,3 +228,34 @@ describe('a change of a record whose lists cannot be written', () => {
     expect(await registry.find(second.after.record.id)).toBeUndefined();
   });
 });
+
+// Last: the Cluster has one more node from here on.
+test('a slot that moves to a node that had none changes no total and fails no call', async () => {
+  const prefix = '{growing}:';
+  const slot = slotOf(prefix);
+  const redis = await connectWith({ topology: { type: 'cluster', nodes: cluster.endpoints } });
+  const store = new RedisStore({ redis, keyPrefix: prefix, expirationJitterMaxSeconds: 0 });
+  const load = new SubjectLoad({ store, subjects: 20, limit: 1_000_000, timeoutMillis: 2_000 });
+  await load.ask(20, 20);
+  const [from, to] = [await cluster.ownerOf(slot), await cluster.grow()];
+  let isMoved = false;
+  let isHalf = false;
+  const moving = cluster
+    .migrate(slot, to, async () => {
+      // Halfway, the map of slots is renewed, in which that node is not.
+      isHalf ||= (await from.client.cluster('COUNTKEYSINSLOT', slot)) === 10;
+      if (isHalf) await after(300);
+    })
+    .finally(() => {
+      isMoved = true;
+    });
+  await load.askUntil(() => isMoved, 20);
+  await moving;
+  await load.ask(200, 20);
+  expect(Object.fromEntries(load.undecided)).toEqual({});
+  const held = await Promise.all(
+    load.admitted.map((_, index) => to.client.getBuffer(keyOf(load.subject(index), prefix))),
+  );
+  expect(held.map((value) => value && unpack(value)[0]?.used)).toEqual(load.admitted);
+  await load.guard.close();
+}, 30_000);

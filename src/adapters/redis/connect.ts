@@ -1,5 +1,6 @@
 /** Opens connections to Redis, to one server, by Sentinel or to a Cluster: none queues while it is down, none gives up coming back. */
-import { Cluster, Redis } from 'ioredis';
+import { type Cluster, Redis } from 'ioredis';
+import { PatientCluster } from './patient-cluster.ts';
 import { Startup, type StartupTimes } from './startup.ts';
 import { type RedisTls, tlsOptions } from './tls.ts';
 
@@ -165,7 +166,7 @@ function openCluster(
   watch: Watch,
 ): RedisConnection {
   const startupNodes = nodes.map(({ host = '127.0.0.1', port = 6_379 }) => ({ host, port }));
-  const client = new Cluster(startupNodes, {
+  const client = new PatientCluster(startupNodes, {
     ...clusterOptions(startup),
     redisOptions: clientOptions(options),
     lazyConnect: true,
