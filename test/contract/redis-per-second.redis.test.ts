@@ -6,6 +6,7 @@ import { RedisStore } from '../../src/adapters/redis/redis-store.ts';
 import type { Hit } from '../../src/core/hit.ts';
 import { until } from '../support/children.ts';
 import { TestRedis } from '../support/redis.ts';
+import { isConnected } from '../support/redis-connected.ts';
 import { connectTo, keyOf, PREFIX, pack, underTest, unpack } from './redis-under-test.ts';
 import { describeStore } from './store-contract.ts';
 import { hit, isDenied, someone, windowOfSeconds, windows } from './store-under-test.ts';
@@ -111,7 +112,7 @@ describe('a call over both', () => {
     const both = new RedisStore({ ...options, redis: await connectTo(main), perSecond });
     await both.take([hit('m', [MINUTE], { cost: 7 })]);
     await own.kill();
-    await until('it is gone', () => !perSecond.connected);
+    await until('it is gone', () => !isConnected(perSecond));
     await expect(both.take([hit('m', [MINUTE]), hit('s', [SECOND])])).rejects.toThrow();
     await expect(both.probe()).rejects.toThrow();
     expect(await isDenied(both, hit('m', [MINUTE]))).toBe(false);
