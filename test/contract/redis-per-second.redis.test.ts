@@ -78,6 +78,23 @@ describe('who is counted', () => {
   });
 });
 
+test('a key without a record costs one call where its shared counter is in the first Redis, too', async () => {
+  const shared = { subject: someone(), windows: [MINUTE] };
+  const key = { hashes: ['any'], ownLimits: true, refusesInactive: true, unknown: shared };
+  const keyed = { ...hit(someone(), [MINUTE]), record: 'key_000000000000', key };
+  const calls = async (): Promise<number> => {
+    const stats = await main.client.info('commandstats');
+    return [...stats.matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0);
+  };
+  // The script may not be known yet.
+  await store.take([keyed]);
+  const before = await calls();
+  expect((await store.take([keyed])).found[0]).toMatchObject({ standing: 'unknown', windows: shared.windows });
+  expect((await calls()) - before).toBe(1);
+  const value = await main.client.getBuffer(keyOf(shared.subject));
+  expect(value && unpack(value)[0]?.used).toBe(2);
+});
+
 describe('a call over both', () => {
   test.each<{ title: string; hits: () => Hit[] }>([
     { title: 'the second', hits: () => [hit('m', [MINUTE]), hit('s', [windowOfSeconds(1, 0)])] },
