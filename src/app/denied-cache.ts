@@ -4,10 +4,11 @@
  * counter that was reset elsewhere less than ENTRY_MILLIS_MAX ago. As with envoyproxy/ratelimit's, a `rate_limit` does
  * not count the denials that the store never learns of.
  */
-import type { Found, Taken } from '../core/decision.ts';
+
 import type { Hit } from '../core/hit.ts';
 import type { Window } from '../core/limit.ts';
 import { type Plan, withoutCharge } from '../core/plan.ts';
+import type { Found, Taken } from '../core/verdict.ts';
 import { isOver } from '../core/window.ts';
 import type { Clock } from '../ports/clock.ts';
 

@@ -1,6 +1,6 @@
 /** Decides: one straight line from a request through the policy and the counters to an answer. */
 import type { KeyHasher } from '../core/api-key.ts';
-import { type Decision, failsFor, settle, type Taken } from '../core/decision.ts';
+import { type Decision, failsFor, settle } from '../core/decision.ts';
 import { checkRequest, type LimitRequest } from '../core/descriptor.ts';
 import { dynamicMetadata } from '../core/dynamic-metadata.ts';
 import { InvalidApiKey, InvalidRequest, Undecidable } from '../core/errors.ts';
@@ -9,6 +9,7 @@ import type { Hit } from '../core/hit.ts';
 import type { JsonObject } from '../core/limit.ts';
 import { type Modes, NO_MODES, type Plan, planOf } from '../core/plan.ts';
 import type { DomainPolicy } from '../core/policy.ts';
+import type { Taken } from '../core/verdict.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CallTrace, Door, ObservedCall, RequestObserver } from '../ports/observer.ts';
 import type { PolicySource } from '../ports/policy-source.ts';

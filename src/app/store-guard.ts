@@ -1,7 +1,8 @@
 /** Keeps a slow or dead store from being anybody's problem for longer than a deadline. */
-import type { Taken } from '../core/decision.ts';
+
 import { Undecidable } from '../core/errors.ts';
 import type { Hit } from '../core/hit.ts';
+import type { Taken } from '../core/verdict.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CounterStore } from '../ports/counter-store.ts';
 import type { DecisionObserver } from '../ports/observer.ts';

@@ -1,29 +1,10 @@
-/** The verdict: what a plan and the counts that were found amount to. Pure, and the twin of take.lua. */
+/** The decision: what a plan and the verdict on its hits amount to, descriptor by descriptor. Pure. */
 import type { Hit } from './hit.ts';
-import { isRecordsOwn, type Standing } from './key-record.ts';
+import { isRecordsOwn } from './key-record.ts';
 import type { Limit, Window } from './limit.ts';
 import type { Plan, PlannedDescriptor } from './plan.ts';
+import { type Found, isChargedHit, type Outcome, type Taken, type Verdict, verdictOf } from './verdict.ts';
 import { charged, isOver } from './window.ts';
-
-/** What the store found for one hit. */
-export interface Found {
-  /** What the presented API key is worth; undefined where none was looked up. */
-  readonly standing: Standing | undefined;
-  /** In force: those of the hit, the record's own, or those of a key without a record. Empty: the key is refused. */
-  readonly windows: readonly Window[];
-  /** For every window two numbers: its start, and what was used before this hit. */
-  readonly counts: readonly number[];
-  /** Known from an earlier call: the store was not asked, and nothing charged. */
-  readonly cached?: boolean | undefined;
-}
-
-/** What the store read and did, in one atomic step. */
-export interface Taken {
-  /** The store's clock, whole unix seconds: the only clock that a decision knows. */
-  readonly nowSeconds: number;
-  /** One per hit, in order. */
-  readonly found: readonly Found[];
-}
 
 export type Reason = 'within_limit' | 'over_limit' | 'cost_exceeds_limit' | 'invalid_api_key' | 'no_limit' | 'shadowed';
 
@@ -151,42 +132,6 @@ export function failsFor({ descriptors, hits }: Plan, taken: Taken, { statuses }
   });
 }
 
-export type Outcome = 'fits' | 'over' | 'refused';
-
-/** What the hits of a plan come to. */
-export interface Verdict {
-  readonly denied: boolean;
-  /** A hit that is charged by `stop` does not fit. */
-  readonly stopped: boolean;
-  /** One per hit, in order. */
-  readonly outcomes: readonly Outcome[];
-}
-
-/** What becomes of each hit, and whether that denies all of them. */
-export function verdictOf(hits: readonly Hit[], found: readonly Found[]): Verdict {
-  let denied = false;
-  let stopped = false;
-  let joint = 0;
-  let jointOver = 0;
-  const outcomes = hits.map((hit, index) => {
-    const outcome = outcomeOf(hit, found[index] as Found);
-    if (hit.denies === 'jointly') joint += 1;
-    if (outcome === 'fits') return outcome;
-    if (hit.denies === 'alone') denied = true;
-    if (hit.denies === 'jointly') jointOver += 1;
-    if (hit.charging === 'stop' && outcome === 'over') stopped = true;
-    return outcome;
-  });
-  return { denied: denied || (joint > 0 && jointOver === joint), stopped, outcomes };
-}
-
-/** Whether a hit changed its counters. */
-export function isChargedHit({ charging }: Hit, outcome: Outcome, { denied, stopped }: Verdict): boolean {
-  if (outcome === 'refused') return false;
-  if (charging === 'together') return outcome === 'fits' && !denied;
-  return charging === 'always' || outcome === 'over' || !stopped;
-}
-
 /** Whether the status of its descriptor is OVER_LIMIT, whatever becomes of the request. */
 export function isOverLimit({ reason }: Status): boolean {
   return reason === 'over_limit' || reason === 'cost_exceeds_limit' || reason === 'invalid_api_key';
@@ -211,12 +156,6 @@ const NO_LIMIT: Status = {
   quota: false,
   counted: undefined,
 };
-
-function outcomeOf(hit: Hit, { windows, counts }: Found): Outcome {
-  if (windows.length === 0) return 'refused';
-  const isHitOver = windows.some(({ max }, index) => isOver(counts[2 * index + 1] as number, hit.need, max));
-  return isHitOver ? 'over' : 'fits';
-}
 
 function statusOf(planned: PlannedDescriptor, { plan, taken, verdict, denial }: Settled): Status {
   const hit = plan.hits[planned.hitAt] as Hit;

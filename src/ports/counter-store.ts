@@ -1,6 +1,7 @@
 /** Where counts live: the narrowest thing that a decision needs of a database. */
-import type { Taken } from '../core/decision.ts';
+
 import type { Hit, Target } from '../core/hit.ts';
+import type { Taken } from '../core/verdict.ts';
 
 export interface CounterStore {
   /**

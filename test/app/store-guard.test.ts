@@ -2,10 +2,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { MemoryStore } from '../../src/adapters/memory/memory-store.ts';
 import { StoreGuard } from '../../src/app/store-guard.ts';
-import type { Taken } from '../../src/core/decision.ts';
 import { Undecidable } from '../../src/core/errors.ts';
 import type { Hit } from '../../src/core/hit.ts';
 import { unitWindow } from '../../src/core/limit.ts';
+import type { Taken } from '../../src/core/verdict.ts';
 import type { CounterStore } from '../../src/ports/counter-store.ts';
 import { ManualClock, settled } from '../support/clock.ts';
 

@@ -1,8 +1,9 @@
 /** What the contract needs of a store besides its port, and hits in the few words that a row has room for. */
-import { verdictOf } from '../../src/core/decision.ts';
+
 import type { Hit } from '../../src/core/hit.ts';
 import type { StoredKey } from '../../src/core/key-record.ts';
 import type { Window } from '../../src/core/limit.ts';
+import { verdictOf } from '../../src/core/verdict.ts';
 import { fixedWindow, windowStart } from '../../src/core/window.ts';
 import type { CounterStore } from '../../src/ports/counter-store.ts';
 import { countsOf } from '../core/build.ts';

@@ -2,13 +2,13 @@
 
 import type { KeyHasher } from '../../src/core/api-key.ts';
 import { compilePolicy } from '../../src/core/compile-policy.ts';
-import type { Found, Taken } from '../../src/core/decision.ts';
 import type { DescriptorDefinition, PolicyDefinition } from '../../src/core/definition.ts';
 import type { Descriptor, LimitRequest } from '../../src/core/descriptor.ts';
 import type { Hit } from '../../src/core/hit.ts';
 import { parsePer, type Window } from '../../src/core/limit.ts';
 import { type Plan, planOf } from '../../src/core/plan.ts';
 import type { DomainPolicy } from '../../src/core/policy.ts';
+import type { Found, Taken } from '../../src/core/verdict.ts';
 import { fixedWindow, windowStart } from '../../src/core/window.ts';
 
 /** 12 seconds before the end of a minute, 57,552 before that of a day. */

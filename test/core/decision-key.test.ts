@@ -1,9 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Found, failsFor, settle, type Taken } from '../../src/core/decision.ts';
+import { failsFor, settle } from '../../src/core/decision.ts';
 import type { DescriptorDefinition } from '../../src/core/definition.ts';
 import { answerOf } from '../../src/core/headers.ts';
 import type { Standing } from '../../src/core/key-record.ts';
 import type { Plan } from '../../src/core/plan.ts';
+import type { Found, Taken } from '../../src/core/verdict.ts';
 import { NOW, of, plan, policyOf, windowOf } from './build.ts';
 import { keyOf } from './key-build.ts';
 

@@ -1,8 +1,8 @@
 /** Counters in this process's memory: exact for one process, gone with it. Bounded, and empties itself. */
 import { hash } from 'node:crypto';
-import { type Found, isChargedHit, type Outcome, type Taken, verdictOf } from '../../core/decision.ts';
 import { type Hit, type ResolvedHit, resolveHit, type Target } from '../../core/hit.ts';
 import type { StoredKey } from '../../core/key-record.ts';
+import { type Found, isChargedHit, type Outcome, type Taken, verdictOf } from '../../core/verdict.ts';
 import { charged, isOver, type WindowCount } from '../../core/window.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { CounterStore } from '../../ports/counter-store.ts';

@@ -1,7 +1,7 @@
 /** The counters in one Redis: one script call for hits that are charged together. Where a hit belongs is redis-store.ts's matter. */
 import { hash } from 'node:crypto';
-import type { Taken } from '../../core/decision.ts';
 import type { Hit, Target } from '../../core/hit.ts';
+import type { Taken } from '../../core/verdict.ts';
 import type { RedisConnection } from './connect.ts';
 import { recordKey } from './record-key.ts';
 import { readSource, type Script, Scripts, scriptOf } from './scripts.ts';

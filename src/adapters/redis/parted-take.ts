@@ -2,9 +2,10 @@
  * A take whose hits live in several parts: slots of a Cluster, or two Redis. One script call for each part, charged in
  * order, and given back where a later part denies. It may deny falsely for an instant, and never admits too many.
  */
-import { type Found, isChargedHit, type Outcome, type Taken, verdictOf } from '../../core/decision.ts';
+
 import { type Hit, type Target, targetOf } from '../../core/hit.ts';
 import type { Standing } from '../../core/key-record.ts';
+import { type Found, isChargedHit, type Outcome, type Taken, verdictOf } from '../../core/verdict.ts';
 import { charged } from '../../core/window.ts';
 import type { ChargeMade } from './counters.ts';
 

@@ -1,6 +1,7 @@
 /** Counters in Redis: in one, in a Cluster, in a second one for seconds. One script call per decision wherever its hits allow. */
-import type { Taken } from '../../core/decision.ts';
+
 import type { Hit, Target } from '../../core/hit.ts';
+import type { Taken } from '../../core/verdict.ts';
 import type { CounterStore } from '../../ports/counter-store.ts';
 import type { RedisConnection } from './connect.ts';
 import { type Counted, Counters, type CountersOptions } from './counters.ts';

@@ -1,8 +1,9 @@
 /** take.lua's arguments and its reply, as that file describes them. */
-import type { Found, Taken } from '../../core/decision.ts';
+
 import { type Charging, type Denies, type Hit, targetOf } from '../../core/hit.ts';
 import type { Standing } from '../../core/key-record.ts';
 import type { Window } from '../../core/limit.ts';
+import type { Found, Taken } from '../../core/verdict.ts';
 
 /** By the number that stands for each in a reply. */
 const STANDINGS: readonly Standing[] = ['unknown', 'active', 'inactive', 'replaced'];

@@ -2,9 +2,9 @@
 import { beforeEach, expect, test } from '@jest/globals';
 import { MemoryStore } from '../../../src/adapters/memory/memory-store.ts';
 import { type Parts, takeInParts, takeRoaming } from '../../../src/adapters/redis/parted-take.ts';
-import { verdictOf } from '../../../src/core/decision.ts';
 import type { Hit } from '../../../src/core/hit.ts';
 import type { StoredKey } from '../../../src/core/key-record.ts';
+import { verdictOf } from '../../../src/core/verdict.ts';
 import { COST_MAX } from '../../../src/core/window.ts';
 import { keyOf } from '../../contract/keys-under-test.ts';
 import { ManualClock } from '../../contract/manual-clock.ts';
