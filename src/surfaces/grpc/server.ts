@@ -16,6 +16,7 @@ import type { GrpcConfig } from './config.ts';
 import { connectAdapter } from './connect-adapter.ts';
 import { Http2Connection } from './http2-connection.ts';
 import { Http2Wire } from './http2-wire.ts';
+import { limitRequests } from './request-deadlines.ts';
 import { type RouteOptions, routerOptionsOf, routesOf } from './routes.ts';
 import { TlsDoor } from './tls-door.ts';
 
@@ -35,6 +36,8 @@ const RESETS_BURST_MAX = 4 * CONCURRENT_STREAMS_MAX;
 const SESSION_MEMORY_MIB_MAX = 64;
 // Who connects and says nothing, or stops in the middle of a handshake or an HTTP/1.1 request, is not waited for.
 const SILENCE_MILLIS_MAX = 10_000;
+// As on the HTTP port: a client that sends a request of HTTP/1.1 slower than this is not waited for.
+const REQUEST_MILLIS_MAX = 10_000;
 // Gateways keep connections for the next call; this long without a single one, it may open another.
 const IDLE_MILLIS_MAX = 600_000;
 
@@ -66,6 +69,7 @@ export class GrpcServer {
     const handler = connectAdapter(routesOf(options, signal), routerOptionsOf(options), log);
     this.#http1 = createHttp1Server(handler);
     this.#http1.timeout = SILENCE_MILLIS_MAX;
+    limitRequests(this.#http1, clock, REQUEST_MILLIS_MAX);
     this.#idle = new IdleSockets(this.#http1);
     this.#http2 = createHttp2Server(
       {
