@@ -32,7 +32,8 @@ const CONCURRENT_STREAMS_MAX = 4_096;
 const RESETS_PER_SECOND_MAX = 3_000;
 // All calls that are open at once, several times over: a stall of seconds ends them all.
 const RESETS_BURST_MAX = 4 * CONCURRENT_STREAMS_MAX;
-// MiB that one connection may hold; Node's default of 10 ends connections with a few thousand calls in flight.
+// MiB of frames and headers that one connection may hold, as Node counts them: of its heap it takes five times as much.
+// Node's default of 10 ends connections with a few thousand calls in flight.
 const SESSION_MEMORY_MIB_MAX = 64;
 // Who connects and says nothing, or stops in the middle of a handshake or an HTTP/1.1 request, is not waited for.
 const SILENCE_MILLIS_MAX = 10_000;
@@ -160,7 +161,7 @@ export class GrpcServer {
 
   #openHttp2(socket: Socket): void {
     const { clock, random, config } = this.#options;
-    const wire = new Http2Wire(socket);
+    const wire = new Http2Wire(socket, clock);
     this.#http2.once('session', (session: ServerHttp2Session) => {
       const connection = new Http2Connection({ session, wire, clock, random, config });
       this.#connections.add(connection);
