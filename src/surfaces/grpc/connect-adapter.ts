@@ -28,9 +28,9 @@ export function connectAdapter(
   return (request, response) => {
     const handler = handlers.get(request.url?.split('?', 1)[0] ?? '');
     if (handler === undefined) {
-      // gRPC clients read it as UNIMPLEMENTED.
-      response.statusCode = 404;
-      response.end();
+      // gRPC clients read it as UNIMPLEMENTED. With a body, since one of headers alone would not end their upload.
+      response.writeHead(404, { 'content-type': 'text/plain' });
+      response.end('no such method\n');
       return;
     }
     handler(universalRequestFromNodeRequest(request, response, undefined, undefined))

@@ -176,7 +176,7 @@ export class GrpcServer {
 
 /**
  * RFC 9113 §8.1: a client that is still sending when it has its answer is told to stop, or it would wait for ever.
- * Called a turn after the trailers were handed over, when they are out.
+ * Called a turn after the trailers were handed over, when they are out; Node asks for them after every body.
  */
 function endUpload(stream: ServerHttp2Stream): void {
   if (!stream.readableEnded && !stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
