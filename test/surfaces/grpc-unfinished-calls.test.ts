@@ -2,17 +2,21 @@
 import { once } from 'node:events';
 import { type ClientHttp2Session, connect } from 'node:http2';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { until } from '../support/children.ts';
 import { encoded, frame } from '../support/clients-grpc.ts';
 import { RLS_PATH } from '../support/clients-rls.ts';
+import { ManualClock, settled } from '../support/clock.ts';
 import { GrpcPort } from '../support/grpc-port.ts';
 
 const QUESTION = { domain: 'closient', descriptors: [{ entries: [{ key: 'api_key', value: 'k' }] }] };
 
+let clock: ManualClock;
 let port: GrpcPort;
 let session: ClientHttp2Session;
 
 beforeEach(async () => {
-  port = await GrpcPort.start();
+  clock = new ManualClock();
+  port = await GrpcPort.start({ clock, config: { maxConnectionAgeMillis: 1_000 } });
   session = connect(`http://127.0.0.1:${port.port}`);
   session.on('error', () => undefined);
   await answeredPing(session);
@@ -61,11 +65,9 @@ test.each(['application/grpc', 'application/grpc-web', 'application/connect+json
     // So that it is being read when the client goes.
     for (let turn = 0; turn < 5; turn++) await answeredPing(session);
     session.destroy();
-    await once(session, 'close');
-    const other = connect(`http://127.0.0.1:${port.port}`);
-    // The server has noticed by the time that it answers somebody else, and had turns to complain.
-    for (let turn = 0; turn < 5; turn++) await answeredPing(other);
-    other.destroy();
+    // Each connection has a timer for its age.
+    await until('the server has noticed', () => clock.timers === 0);
+    for (let turn = 0; turn < 10; turn++) await settled();
     expect(port.messages('error')).toEqual([]);
   },
 );
