@@ -95,9 +95,14 @@ export class GrpcServer {
   async listen(): Promise<number> {
     const address = this.#options.config.listen;
     this.#tls?.start();
-    if ('port' in address) return listen(this.#listener, address.port, address.host);
-    await listenAtPath(this.#listener, address.path);
-    return 0;
+    try {
+      if ('port' in address) return await listen(this.#listener, address.port, address.host);
+      await listenAtPath(this.#listener, address.path);
+      return 0;
+    } catch (error) {
+      this.#tls?.close();
+      throw error;
+    }
   }
 
   /** Takes no new connections, asks clients to go (GOAWAY) and settles when the last call has been answered. */
