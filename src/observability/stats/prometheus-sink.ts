@@ -53,8 +53,8 @@ export class PrometheusSink implements StatsSink {
     this.#seriesOf(name, 'counter')?.add(by);
   }
 
-  gauge(name: StatName, value: number): void {
-    this.#seriesOf(name, 'gauge')?.set(value);
+  gauge(name: StatName, read: () => number): void {
+    this.#seriesOf(name, 'gauge')?.set(read());
   }
 
   timer(name: StatName): (millis: number) => void {

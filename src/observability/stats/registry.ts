@@ -162,7 +162,7 @@ export class StatsRegistry {
   #gauge(name: string, read: () => number): void {
     const { sink } = this.#options;
     const stat = serviceName(name);
-    this.#gauges.push(() => sink.gauge(stat, read()));
+    this.#gauges.push(() => sink.gauge(stat, read));
   }
 
   #keep(counter: Counter): Counter {

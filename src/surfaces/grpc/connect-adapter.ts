@@ -29,7 +29,8 @@ export function connectAdapter(
     const handler = handlers.get(request.url?.split('?', 1)[0] ?? '');
     if (handler === undefined) {
       // gRPC clients read it as UNIMPLEMENTED. With a body, since one of headers alone would not end their upload.
-      response.writeHead(404, { 'content-type': 'text/plain' });
+      response.statusCode = 404;
+      response.setHeader('content-type', 'text/plain');
       response.end('no such method\n');
       return;
     }
