@@ -148,6 +148,14 @@ describe('where the reference loses its labels', () => {
     ]);
   });
 
+  test('domains whose names come to the same with their keys are counted apart', async () => {
+    const stats = await started();
+    for (const domain of ['a.b', 'a', 'a.b', 'a']) stats.observer.decided(callOf(domain), decisionOf(['a.b.c']));
+    stats.observer.decided(callOf('a'), decisionOf(['a.b.c']));
+    const text = await page(stats);
+    expect(seriesOf(text, HITS)).toEqual({ 'a.b c': '2', 'a b c': '3' });
+  });
+
   test('extra tags are labels', async () => {
     const stats = await started({ extraTags: { env: 'test', 'a.b': 'c"d', domain: 'x' } });
     count(stats, 'd.k');
