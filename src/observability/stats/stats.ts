@@ -5,7 +5,8 @@ import type { RequestObserver } from '../../ports/observer.ts';
 import { Complaints } from './complaints.ts';
 import type { DogStatsdConfig, PrometheusConfig, StatsConfig, StatsdConfig } from './config.ts';
 import { GuardedSink } from './guarded-sink.ts';
-import { defaultMapping } from './prometheus-mapping.ts';
+import { extraLabels } from './extra-labels.ts';
+import { defaultMappings } from './prometheus-mapping.ts';
 import { openPage } from './prometheus-page.ts';
 import { PrometheusSink } from './prometheus-sink.ts';
 import { type LocalCacheGauges, type Pool, type PoolEvents, StatsRegistry } from './registry.ts';
@@ -140,10 +141,11 @@ async function formsOf(config: StatsdConfig | DogStatsdConfig): Promise<LineForm
 
 async function scraped(options: StatsOptions, config: PrometheusConfig): Promise<Outlet> {
   const { mapperYamlPath, extraTags, responseTimeAsMilliseconds, host, port, path } = config;
+  const mappings =
+    mapperYamlPath === undefined ? defaultMappings : (await import('./mapper-yaml.ts')).readMappings(mapperYamlPath);
   const sink = new PrometheusSink({
-    mapping:
-      mapperYamlPath === undefined ? defaultMapping : (await import('./mapper-yaml.ts')).readMapping(mapperYamlPath),
-    labels: extraTags,
+    mapping: mappings.seriesOf,
+    labels: extraLabels(extraTags, mappings.labels),
     inMilliseconds: responseTimeAsMilliseconds,
   });
   const { failed } = new Complaints(options.log);

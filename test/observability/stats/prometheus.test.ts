@@ -30,12 +30,14 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-async function started(config: Partial<PrometheusConfig> = {}): Promise<Stats> {
+const OWN_PAGE = async (): Promise<string> => '# TYPE own counter\nown 1\n';
+
+async function started(config: Partial<PrometheusConfig> = {}, metricsText = OWN_PAGE): Promise<Stats> {
   const stats = await startStats({
     config: { ...CONFIG, ...config },
     nearLimitRatio: 0.8,
     log: createLogger({ level: 'error', format: 'json' }),
-    metricsText: async () => '# TYPE own counter\nown 1\n',
+    metricsText,
   });
   ends.push(() => stats.shutdown());
   return stats;
@@ -157,15 +159,39 @@ describe('where the reference loses its labels', () => {
   });
 
   test('extra tags are labels', async () => {
-    const stats = await started({ extraTags: { env: 'test', 'a.b': 'c"d', domain: 'x' } });
+    const stats = await started({ extraTags: { env: 'test', 'a.b': 'c"d' } });
     count(stats, 'd.k');
     const text = await page(stats);
     expect(samplesOf(text, HITS)).toMatchObject([{ labels: { env: 'test', a_b: 'c"d', domain: 'd', key1: 'k' } }]);
     stats.policiesLoaded(false);
     expect(samplesOf(await page(stats), 'ratelimit_service_config_load_error')).toMatchObject([
-      { labels: { env: 'test', domain: 'x' } },
+      { labels: { env: 'test', a_b: 'c"d' } },
     ]);
   });
+});
+
+describe('EXTRA_TAGS that would make a page that cannot be read are an error at start:', () => {
+  test.each<[what: string, extraTags: Record<string, string>, reason: string]>([
+    ['two of one name, once it is a label', { 'a.b': '1', 'a-b': '2' }, 'a-b: there are two tags for the label a_b'],
+    ['le', { le: '1' }, 'le: the label le is reserved'],
+    ['a name of Prometheus', { __name__: 'x' }, '__name__: the label __name__ is reserved'],
+    ['a label of limits', { domain: 'x' }, 'domain: the label domain is used already'],
+    ['a label of methods', { 'grpc.method': 'x' }, 'grpc.method: the label grpc_method is used already'],
+    ['no name', { '': 'x' }, 'expected a name'],
+  ])('%s', async (_what, extraTags, reason) => {
+    const error = await started({ extraTags }).catch((thrown: Error) => thrown);
+    expect(error).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining(`EXTRA_TAGS: `) });
+    expect((error as Error).message).toContain(reason);
+  });
+});
+
+test('help says of each metric whose it is', async () => {
+  const stats = await started();
+  for (let index = 0; index <= 10_000; index++) count(stats, `d.k_${index}`);
+  stats.onCall('ShouldRateLimit', 1);
+  const text = await page(stats);
+  expect(text).toContain('# HELP headroom_stats_limits_dropped_total Limits whose statistics were dropped');
+  expect(text).toContain('# HELP ratelimit_service_response_time_seconds How long calls took');
 });
 
 describe('values that callers choose', () => {
@@ -245,7 +271,16 @@ describe('the port', () => {
     const base = `http://127.0.0.1:${stats.port}`;
     expect((await fetch(`${base}/metrics`)).status).toBe(404);
     expect((await fetch(`${base}/stats/prometheus`, { method: 'POST' })).status).toBe(405);
-    expect((await fetch(`${base}/stats/prometheus`, { method: 'HEAD' })).status).toBe(200);
+  });
+
+  test('answers HEAD without making a page', async () => {
+    let pages = 0;
+    const stats = await started({}, async () => {
+      pages += 1;
+      return '';
+    });
+    const { status, headers } = await fetch(`http://127.0.0.1:${stats.port}/metrics`, { method: 'HEAD' });
+    expect([status, headers.get('content-type'), pages]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8', 0]);
   });
 
   test('that is in use is an error of the operator, and closed once it is stopped', async () => {
@@ -339,11 +374,58 @@ mappings:
     ['has a mapping without a name', 'mappings: [{ match: a }]', 'mappings[0].name: is required'],
     ['has an expression that is none', 'mappings: [{ match: "(", match_type: regex, name: b }]', "'(' is no regular"],
     ['takes a name of our own', 'mappings: [{ match: a, name: headroom_policy_loads_total }]', "Headroom's own"],
+    ['has the label of buckets', 'mappings: [{ match: a, name: b, labels: { le: c } }]', "a label's name, and not le"],
     ['has a label that is none', 'mappings: [{ match: a, name: b, labels: { a-b: c } }]', "a label's name"],
   ])('that %s is an error at start, which says where', async (_what, text, message) => {
     const error = await started({ mapperYamlPath: mapperFile(text) }).catch((reason: Error) => reason);
     expect(error).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining(message) });
     expect((error as Error).message).toMatch(/^PROMETHEUS_MAPPER_YAML: /);
+  });
+
+  test('cannot be used by a caller to make a metric of our own, or one without a name', async () => {
+    const mapperYamlPath = mapperFile(`
+mappings:
+  - match: "ratelimit.service.rate_limit.*.domain_not_found"
+    name: $1
+`);
+    const stats = await started({ mapperYamlPath });
+    for (const requestedDomain of ['headroom_policy_loads_total', 'headroom.policy.loads', 'target_info', '', 'fine']) {
+      stats.observer.decided(callOf(undefined, { requestedDomain }), decisionOf(['x']));
+    }
+    const metrics = [...parsePrometheus(await page(stats)).keys()];
+    expect(metrics.filter((name) => !name.startsWith('ratelimit_service_config'))).toEqual([
+      'ratelimit_service_rate_limit__domain_not_found',
+      'fine',
+      'own',
+    ]);
+  });
+
+  test.each<[what: string, first: string]>([
+    ['a counter beside a histogram', 'timer'],
+    ['a histogram beside a counter', 'counter'],
+  ])('cannot give one name to two metrics: %s is left out', async (_what, first) => {
+    const mapperYamlPath = mapperFile(`
+mappings:
+  - { match: "ratelimit_server.*.response_time", name: x }
+  - { match: "ratelimit.service.rate_limit.*.*.total_hits", name: x_count }
+`);
+    const stats = await started({ mapperYamlPath });
+    const call = (): void => stats.onCall('ShouldRateLimit', 1);
+    const hit = (): void => count(stats, 'd.k');
+    for (const one of first === 'timer' ? [call, hit] : [hit, call]) {
+      one();
+      await page(stats);
+    }
+    const text = await page(stats);
+    const lines = text.split('\n').filter((line) => line.startsWith('x_count'));
+    expect(lines).toHaveLength(1);
+    expect(text.includes('x_bucket')).toBe(first === 'timer');
+  });
+
+  test('leaves EXTRA_TAGS the labels that it does not give', async () => {
+    const mapperYamlPath = mapperFile('mappings: [{ match: a, name: b, labels: { env: "$1" } }]');
+    await expect(started({ mapperYamlPath, extraTags: { env: 'x' } })).rejects.toThrow('EXTRA_TAGS: env');
+    await started({ mapperYamlPath, extraTags: { domain: 'x' } });
   });
 
   test('that is not there is an error at start', async () => {
