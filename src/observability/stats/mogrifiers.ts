@@ -71,6 +71,7 @@ export function filledIn(template: string, groups: readonly string[]): string {
 
 function checkGroups(variable: string, template: string, groups: number): void {
   for (const [reference, bare, braced] of template.matchAll(REFERENCE)) {
-    if (Number(bare ?? braced) > groups) throw new StatsConfigError(variable, `${reference}: the pattern has ${groups} groups`);
+    if (Number(bare ?? braced) > groups)
+      throw new StatsConfigError(variable, `${reference}: the pattern has ${groups} groups`);
   }
 }

@@ -67,7 +67,7 @@ describe('a mistake is told with its variable', () => {
     // Go has no look-ahead.
     [{ pattern: 'a(?=b)' }, /^DOG_STATSD_MOGRIFIER_TAG_PATTERN: /],
     [{ name: '$4' }, /^DOG_STATSD_MOGRIFIER_TAG_NAME: \$4: the pattern has 3 groups$/],
-    [{ name: 'x${9}' }, /^DOG_STATSD_MOGRIFIER_TAG_NAME: \$\{9\}: the pattern has 3 groups$/],
+    [{ name: `x\${9}` }, /^DOG_STATSD_MOGRIFIER_TAG_NAME: \$\{9\}: the pattern has 3 groups$/],
     [{ tags: { domain: '$9' } }, /^DOG_STATSD_MOGRIFIER_TAG_TAGS: \$9: /],
   ])('%j', (rest, message) => {
     expect(() => mogrifierOf([of(rest)])).toThrow(message);
