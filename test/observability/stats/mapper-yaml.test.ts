@@ -1,5 +1,5 @@
 /** Mappings that operators write, in PROMETHEUS_MAPPER_YAML: what they make of names, and what they cannot do to the page. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
@@ -66,6 +66,20 @@ mappings:
       ratelimit_service_config_load_success: { metrics: [{ value: '1' }] },
     });
     expect(Object.keys(metrics).filter((name) => name.includes('total_requests'))).toEqual([]);
+  });
+
+  test('as the documentation shows it drops the metrics of unknown domains, and leaves the others as they are', async () => {
+    const document = readFileSync('docs/observability.md', 'utf8');
+    const [, example = ''] = /```yaml\n(mappings:[^]*?)```/.exec(document) ?? [];
+    const mapped = await started({ mapperYamlPath: mapperFile(example) });
+    const plain = await started();
+    for (const stats of [mapped, plain]) {
+      count(stats, 'd.k', 'd.k.l', 'd.k.l.m');
+      stats.observer.refused(callOf('d'));
+      stats.onCall('ShouldRateLimit', 1);
+    }
+    mapped.observer.decided(callOf(undefined, { requestedDomain: 'nobody.knows' }), decisionOf(['x']));
+    expect((await page(mapped)).replaceAll(',key2=""', '')).toBe(await page(plain));
   });
 
   test('takes no time to speak of for a name that is made to take it', async () => {
