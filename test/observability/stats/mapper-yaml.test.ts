@@ -70,7 +70,7 @@ mappings:
 
   test('as the documentation shows it drops the metrics of unknown domains, and leaves the others as they are', async () => {
     const document = readFileSync('docs/observability.md', 'utf8');
-    const [, example = ''] = /```yaml\n(mappings:[^]*?)```/.exec(document) ?? [];
+    const [, example = ''] = /```yaml\n(mappings:[\s\S]*?)```/.exec(document) ?? [];
     const mapped = await started({ mapperYamlPath: mapperFile(example) });
     const plain = await started();
     for (const stats of [mapped, plain]) {
