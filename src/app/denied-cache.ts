@@ -61,6 +61,8 @@ export class DeniedCache {
   readonly #bytesMax: number;
   /** By subject, oldest first. */
   readonly #entries = new Map<string, Entry>();
+  /** Kept, since a new one walks over everything that was deleted before the first entry. */
+  #oldest = this.#entries.keys();
   #bytes = 0;
   readonly counts: DeniedCacheCounts = { lookups: 0, hits: 0, evicted: 0, expired: 0, overwritten: 0 };
 
@@ -76,10 +78,13 @@ export class DeniedCache {
 
   recall(plan: Plan): Recalled {
     const { hits } = plan;
-    const isKept = isKeptOf(plan);
+    const { isKept, isTwice } = rememberedOf(plan);
     const found: Known = hits.map((hit, index) => (isKept[index] ? this.#find(hit) : undefined));
     // What is charged by `stop` depends on whether the others fit: all of them are known, or the store is asked for all.
-    const isUnclear = hits.some(({ charging }, index) => charging === 'stop' && found[index] === undefined);
+    // And of one subject twice, the second is told what the first was to charge: it must not be read only.
+    const isUnclear = hits.some(
+      ({ charging }, index) => found[index] === undefined && (charging === 'stop' || isTwice[index]),
+    );
     const known: Known = isUnclear ? hits.map(() => undefined) : found;
     const asked = hits.filter((_, index) => known[index] === undefined);
     this.counts.hits += hits.length - asked.length;
@@ -117,7 +122,7 @@ export class DeniedCache {
     const expiresAtMillis = this.#clock.monotonicMillis() + millis;
     this.#entries.set(subject, { seconds, counts, nowSeconds, endsAt, expiresAtMillis, bytes });
     this.#bytes += bytes;
-    while (this.#bytes > this.#bytesMax) this.#remove(this.#entries.keys().next().value as string, 'evicted');
+    while (this.#bytes > this.#bytesMax) this.#evict();
   }
 
   /** @returns undefined unless it is certain that the hit does not fit, and how all its windows stand */
@@ -165,6 +170,13 @@ export class DeniedCache {
     return Math.min(Math.max(now, earliest), latest);
   }
 
+  /** Everything that stood before the oldest was removed, or learned again and put behind the others. */
+  #evict(): void {
+    const oldest = this.#oldest.next();
+    if (oldest.done) this.#oldest = this.#entries.keys();
+    else this.#remove(oldest.value, 'evicted');
+  }
+
   #remove(subject: string, count: 'evicted' | 'expired' | 'overwritten'): void {
     const entry = this.#entries.get(subject);
     if (entry === undefined) return;
@@ -178,12 +190,13 @@ export class DeniedCache {
  * For every hit whether it may be remembered: no record of an API key can change what it comes to, what it found is not
  * what another hit of the plan was to charge, and nobody relies on its charge where it does not fit, as with `overdraft`.
  */
-function isKeptOf({ descriptors, hits }: Plan): boolean[] {
+function rememberedOf({ descriptors, hits }: Plan): { readonly isKept: boolean[]; readonly isTwice: boolean[] } {
   const times = new Map<string, number>();
   for (const { subject } of hits) times.set(subject, (times.get(subject) ?? 0) + 1);
-  const isKept = hits.map(({ key, cost, subject }) => key === undefined && cost >= 0 && times.get(subject) === 1);
-  for (const planned of descriptors) if (planned?.limit.overdraft) isKept[planned.hitAt] = false;
-  return isKept;
+  const isTwice = hits.map(({ subject }) => times.get(subject) !== 1);
+  const isKept = hits.map(({ key, cost }, index) => key === undefined && cost >= 0 && isTwice[index] === false);
+  for (const planned of descriptors) if (planned?.limit.overdraft && planned.hitAt >= 0) isKept[planned.hitAt] = false;
+  return { isKept, isTwice };
 }
 
 /** Nothing more fits. */

@@ -62,6 +62,7 @@ export class Limiter {
     const startedAt = clock.monotonicMillis();
     this.#check(request, call.door);
     let policy: DomainPolicy | undefined;
+    let plan: Plan | undefined;
     const observed = (): ObservedCall => ({
       door: call.door,
       domain: policy?.domain,
@@ -70,24 +71,29 @@ export class Limiter {
     });
     try {
       policy = this.#policyOf(request);
-      const plan = planOf(request, policy, hasher, modes);
+      plan = planOf(request, policy, hasher, modes);
       const taken = await this.#take(plan, call);
       const decision = settle(plan, taken);
       call.trace?.decided(policy?.domain, decision);
       observer.decided(observed(), decision);
-      if (failsFor(plan, taken)) throw new InvalidApiKey();
+      if (failsFor(plan, taken, decision)) throw new InvalidApiKey();
       return this.#decided(request, policy, decision);
     } catch (error) {
-      if (error instanceof Undecidable) observer.undecided(observed(), error);
+      if (error instanceof Undecidable) observer.undecided(observed(), error, plan);
       throw error;
     }
+  }
+
+  /** Counts a request that its door could not make out. */
+  refused(door: Door): void {
+    this.#options.observer.refused({ door });
   }
 
   #check(request: LimitRequest, door: Door): void {
     try {
       checkRequest(request);
     } catch (error) {
-      if (error instanceof InvalidRequest) this.#options.observer.refused({ door });
+      if (error instanceof InvalidRequest) this.refused(door);
       throw error;
     }
   }

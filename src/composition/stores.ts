@@ -53,19 +53,15 @@ function redisEvents(
     onBack: () => log.info({}, `the connection to ${NAMES[pool]} is back`),
     ...(onGiveUp ? { onGiveUp } : {}),
     pool: {
-      opened() {
-        counted?.opened();
-        live?.changed(pool, 1);
-      },
-      closed() {
-        counted?.closed();
-        live?.changed(pool, -1);
-      },
+      opened: () => counted?.opened(),
+      closed: () => counted?.closed(),
+      ready: () => live?.changed(pool, 1),
+      unready: () => live?.changed(pool, -1),
     },
   };
 }
 
-/** Takes health down while a pool has no connection (REDIS_HEALTH_CHECK_ACTIVE_CONNECTION). */
+/** Takes health down while a pool has no connection that takes commands (REDIS_HEALTH_CHECK_ACTIVE_CONNECTION). */
 class LiveConnections {
   readonly #health: HealthState;
   readonly #connections = new Map<Pool, number>();

@@ -4,6 +4,8 @@ import type { RedisTls } from '../adapters/redis/tls.ts';
 import { type Env, EnvError } from './env.ts';
 
 const PORT_DEFAULT = 6_379;
+const SENTINEL_PORT_DEFAULT = 26_379;
+const SCHEME = /^rediss?:\/\//;
 const FORMS = {
   single: 'expected host:port, a socket path, or redis://user:password@host:port/db',
   cluster: 'expected host:port,host:port,… of some nodes of the cluster',
@@ -12,6 +14,7 @@ const FORMS = {
 
 /** @throws EnvError */
 export function redisOf(env: Env, url: string): RedisOptions {
+  refuseParting(env);
   return optionsOf(env, {
     prefix: 'REDIS',
     url,
@@ -39,6 +42,15 @@ export function perSecondRedisOf(env: Env): RedisOptions | undefined {
   });
 }
 
+/**
+ * The slot of a key is that of its first braces. Those of the prefix go before those that keep an API key's record beside its
+ * counters: a pair with something in it has all keys on one slot, anything else would part them.
+ */
+function refuseParting({ CACHE_KEY_PREFIX: prefix, REDIS_TYPE: type }: Env): void {
+  if (type === 'CLUSTER' && !/^[^{]*($|\{[^}]+\})/.test(prefix))
+    throw new EnvError('CACHE_KEY_PREFIX', "expected no braces, or a pair such as '{tag}', with REDIS_TYPE CLUSTER");
+}
+
 /** What each of the two has of its own. */
 interface Pool {
   /** Of the names of its variables. */
@@ -54,7 +66,7 @@ interface Pool {
 
 function optionsOf(env: Env, pool: Pool): RedisOptions {
   const { topology, auth: urlAuth, db, isSecure } = readUrl(pool);
-  const auth = authOf(pool.auth) ?? urlAuth;
+  const auth = authOf(`${pool.prefix}_AUTH`, pool.auth) ?? urlAuth;
   return {
     topology,
     ...(auth ? { auth } : {}),
@@ -103,13 +115,13 @@ function readUrl(pool: Pool): Omit<Place, 'endpoint'> & { readonly topology: Red
     return { ...rest, topology: { type: 'cluster', nodes } };
   }
   const [master = '', ...places] = items;
-  const auth = authOf(pool.sentinelAuth);
+  const auth = authOf(`${pool.prefix}_SENTINEL_AUTH`, pool.sentinelAuth);
   const wrong = master === '' || master.includes(':') || places.length === 0;
   if (wrong) throw new EnvError(`${pool.prefix}_URL`, FORMS.sentinel);
-  const { nodes: sentinels, auth: stray } = nodesOf(pool, places, FORMS.sentinel);
+  const { nodes: sentinels, auth: stray, isSecure } = nodesOf(pool, places, FORMS.sentinel, SENTINEL_PORT_DEFAULT);
   if (stray)
     throw new EnvError(`${pool.prefix}_URL`, `who logs in at Sentinels is told by ${pool.prefix}_SENTINEL_AUTH`);
-  return { isSecure: false, topology: { type: 'sentinel', master, sentinels, ...(auth ? { auth } : {}) } };
+  return { isSecure, topology: { type: 'sentinel', master, sentinels, ...(auth ? { auth } : {}) } };
 }
 
 function singlePlace({ prefix, url, socketType }: Pool): Place {
@@ -125,12 +137,16 @@ function singlePlace({ prefix, url, socketType }: Pool): Place {
 }
 
 /** Several servers are one Redis: whoever logs in at one logs in at all of them. */
-function nodesOf({ prefix, socketType }: Pool, items: readonly string[], form: string) {
+function nodesOf({ prefix, socketType }: Pool, items: readonly string[], form: string, portDefault?: number) {
   if (socketType === 'unix') throw new EnvError(`${prefix}_SOCKET_TYPE`, 'only one Redis server can be at a socket');
-  const places = items.map(placeOf).filter((place) => place !== undefined);
+  const places = items.map((item) => placeOf(item, portDefault)).filter((place) => place !== undefined);
   // A database of its own is something that a cluster does not have.
   if (places.length < items.length || places.some(({ db }) => db !== undefined))
     throw new EnvError(`${prefix}_URL`, form);
+  const schemes = new Set(items.map((item) => SCHEME.exec(item)?.[0]).filter((scheme) => scheme !== undefined));
+  const logins = new Set(places.flatMap(({ auth }) => (auth ? [JSON.stringify([auth.username, auth.password])] : [])));
+  if (schemes.size > 1 || logins.size > 1)
+    throw new EnvError(`${prefix}_URL`, 'expected the same scheme, user and password wherever an address has them');
   const auth = places.find((place) => place.auth)?.auth;
   return {
     nodes: places.map(({ endpoint }) => endpoint),
@@ -140,11 +156,13 @@ function nodesOf({ prefix, socketType }: Pool, items: readonly string[], form: s
 }
 
 /** `host`, `host:port`, or `redis[s]://[user[:password]@]host[:port][/db]`. @returns undefined for anything else */
-function placeOf(text: string): Place | undefined {
-  const url = URL.parse(/^rediss?:\/\//.test(text) ? text : `redis://${text}`);
+function placeOf(text: string, portDefault = PORT_DEFAULT): Place | undefined {
+  const url = URL.parse(SCHEME.test(text) ? text : `redis://${text}`);
   const db = url?.pathname.replace(/^\//, '') ?? '';
   const username = decoded(url?.username ?? '');
   const password = decoded(url?.password ?? '');
+  // An option that has no effect is none that somebody meant.
+  if (url?.port === '0' || url?.search || url?.hash || /[?#]$/.test(text)) return undefined;
   if (!url?.hostname || !/^\d{0,5}$/.test(db) || username === undefined || password === undefined) return undefined;
   // A name alone is nothing that Redis could check.
   if (username !== '' && password === '') return undefined;
@@ -152,7 +170,7 @@ function placeOf(text: string): Place | undefined {
   return {
     endpoint: {
       host: url.hostname.replace(/^\[|\]$/g, ''),
-      port: url.port === '' ? PORT_DEFAULT : Number(url.port),
+      port: url.port === '' ? portDefault : Number(url.port),
     },
     ...(password === '' ? {} : { auth }),
     ...(db === '' ? {} : { db: Number(db) }),
@@ -170,10 +188,11 @@ function decoded(text: string): string | undefined {
 }
 
 /** `password`, or `user:password` split at the first colon. */
-function authOf(text: string | undefined): RedisAuth | undefined {
+function authOf(variable: string, text: string | undefined): RedisAuth | undefined {
   if (text === undefined) return undefined;
   const colon = text.indexOf(':');
-  if (colon < 0) return { password: text };
-  const username = text.slice(0, colon);
-  return { ...(username === '' ? {} : { username }), password: text.slice(colon + 1) };
+  const [username, password] = [text.slice(0, Math.max(colon, 0)), text.slice(colon + 1)];
+  // A name alone would be no login at all.
+  if (password === '') throw new EnvError(variable, 'expected password or user:password');
+  return { ...(username === '' ? {} : { username }), password };
 }

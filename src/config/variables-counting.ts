@@ -47,7 +47,7 @@ export const REDIS = {
     does: "file of the client's certificate; this and the next three for both Redis",
   },
   REDIS_TLS_CLIENT_KEY: { kind: 'text', does: 'file of its private key' },
-  REDIS_TLS_CACERT: { kind: 'text', does: "file of the certificate authorities for Redis; Node's own if unset" },
+  REDIS_TLS_CACERT: { kind: 'text', does: "file of a certificate authority for Redis, trusted beside Node's own" },
   REDIS_TLS_SKIP_HOSTNAME_VERIFICATION: {
     kind: 'bool',
     default: 'false',
@@ -80,13 +80,15 @@ export const REDIS = {
   REDIS_STARTUP_MAX_INTERVAL: { kind: 'duration', from: '1ms', to: '24h', default: '30s', does: 'the longest of them' },
   REDIS_STARTUP_MAX_ELAPSED_TIME: {
     kind: 'duration',
+    from: '0',
+    to: '24h',
     default: '0',
     does: 'the process ends if Redis was not there by then; 0: it never does',
   },
   CACHE_KEY_PREFIX: {
     kind: 'text',
     default: '',
-    does: 'put before every key in Redis, which then begins with `<prefix>hr:`: [keys](operations.md#redis)',
+    does: 'put before every key in Redis, which then begins with `<prefix>hr:`: [keys](operations.md#redis). In a Cluster braces in it put all keys on one slot',
   },
   EXPIRATION_JITTER_MAX_SECONDS: {
     kind: 'integer',

@@ -86,43 +86,65 @@ export interface Decision {
 /** @param taken the answer to exactly these hits; without hits no store is asked, so that such answers hold during an outage */
 export function settle(plan: Plan, taken: Taken): Decision {
   const verdict = verdictOf(plan.hits, taken.found);
-  const isOver = plan.shadow ? deniesWithoutShadow(plan, verdict) : plan.refused || verdict.denied;
-  const denied = isOver && !plan.shadow;
+  const denial = denialOf(plan, verdict);
+  const denied = denial !== 'none' && !plan.shadow;
+  const settled: Settled = { plan, taken, verdict: { ...verdict, denied }, denial: denied ? denial : 'none' };
   const statuses = plan.descriptors.map((planned): Status => {
     if (planned === undefined) return NO_LIMIT;
     if (planned.outcome === 'unlimited') return { ...NO_LIMIT, limit: planned.limit };
-    if (planned.outcome === 'refused') return refusedStatus(planned, planned.limit);
-    return statusOf(planned, plan, taken, { ...verdict, denied });
+    if (planned.outcome === 'refused') return refusedStatus(planned, planned.limit, settled.denial);
+    return statusOf(planned, settled);
   });
   return {
     allowed: !denied,
-    reason: overallReason(statuses, isOver, denied),
+    reason: overallReason(statuses, denial, denied),
     nowSeconds: taken.nowSeconds,
     statuses,
     deciding: decidingOf(statuses, denied),
-    globallyShadowed: isOver && plan.shadow,
+    globallyShadowed: denial !== 'none' && plan.shadow,
   };
 }
 
-/** Under SHADOW_MODE hits deny nothing: what the verdict would be otherwise. */
-function deniesWithoutShadow({ descriptors }: Plan, { outcomes }: Verdict): boolean {
+/** Who denies: nobody, descriptors each by itself, or those in quota mode as well, since all of them do. */
+type Denial = 'none' | 'alone' | 'jointly';
+
+interface Settled {
+  readonly plan: Plan;
+  readonly taken: Taken;
+  readonly verdict: Verdict;
+  /** Under SHADOW_MODE nobody. */
+  readonly denial: Denial;
+}
+
+/** SHADOW_MODE apart, under which hits deny nothing. Refused keys have no hit, and a say all the same. */
+function denialOf({ descriptors }: Plan, { outcomes }: Verdict): Denial {
+  let isAlone = false;
   let joint = 0;
   let jointOver = 0;
   for (const planned of descriptors) {
     if (planned === undefined || planned.outcome === 'unlimited') continue;
     const misfits = planned.hitAt < 0 || outcomes[planned.hitAt] !== 'fits';
-    if (planned.denies === 'alone' && misfits) return true;
+    if (planned.denies === 'alone' && misfits) isAlone = true;
     if (planned.denies !== 'jointly') continue;
     joint += 1;
     if (misfits) jointOver += 1;
   }
-  return joint > 0 && jointOver === joint;
+  if (joint > 0 && jointOver === joint) return 'jointly';
+  return isAlone ? 'alone' : 'none';
 }
 
-/** Whether the policy wants a call to fail because of an API key that is no longer good. */
-export function failsFor({ descriptors, hits }: Plan, taken: Taken): boolean {
-  return descriptors.some((planned) => {
-    if (!planned?.failsInactive) return false;
+/** Whether what does not fit is one of those for which the request is denied. */
+function isDenying({ denies }: PlannedDescriptor, denial: Denial): boolean {
+  return (denies === 'alone' && denial !== 'none') || (denies === 'jointly' && denial === 'jointly');
+}
+
+/**
+ * Whether the policy wants a call to fail because of an API key that is no longer good.
+ * @param decision of these
+ */
+export function failsFor({ descriptors, hits }: Plan, taken: Taken, { statuses }: Decision): boolean {
+  return descriptors.some((planned, index) => {
+    if (!planned?.failsInactive || statuses[index]?.denies !== true) return false;
     const { standing } = taken.found[planned.hitAt] as Found;
     // Where keys without a record are refused, so are made-up keys with somebody's id: an error might let them pass.
     return standing === 'inactive' || (standing === 'replaced' && hits[planned.hitAt]?.key?.unknown !== undefined);
@@ -152,7 +174,7 @@ export function verdictOf(hits: readonly Hit[], found: readonly Found[]): Verdic
     if (outcome === 'fits') return outcome;
     if (hit.denies === 'alone') denied = true;
     if (hit.denies === 'jointly') jointOver += 1;
-    if (hit.charging === 'stop') stopped = true;
+    if (hit.charging === 'stop' && outcome === 'over') stopped = true;
     return outcome;
   });
   return { denied: denied || (joint > 0 && jointOver === joint), stopped, outcomes };
@@ -196,48 +218,57 @@ function outcomeOf(hit: Hit, { windows, counts }: Found): Outcome {
   return isHitOver ? 'over' : 'fits';
 }
 
-function statusOf(planned: PlannedDescriptor, { hits }: Plan, taken: Taken, verdict: Verdict): Status {
-  const hit = hits[planned.hitAt] as Hit;
+function statusOf(planned: PlannedDescriptor, { plan, taken, verdict, denial }: Settled): Status {
+  const hit = plan.hits[planned.hitAt] as Hit;
   const found = taken.found[planned.hitAt] as Found;
   const outcome = verdict.outcomes[planned.hitAt] as Outcome;
   const { standing, windows } = found;
-  const policyLimit = standing === undefined || isRecordsOwn(standing) ? planned.limit : planned.unknownLimit;
-  if (outcome === 'refused') return refusedStatus(planned, policyLimit);
+  const isOwn = standing === undefined || isRecordsOwn(standing);
+  const policyLimit = isOwn ? planned.limit : planned.unknownLimit;
+  if (outcome === 'refused') return refusedStatus(planned, policyLimit, denial);
   const limit = windows === policyLimit.windows ? policyLimit : { ...policyLimit, windows };
   const isCharged = isChargedHit(hit, outcome, verdict);
   const readings = readingsOf(hit, found, isCharged);
   const over = outcome === 'over';
-  const reason = reasonOf(limit, hit, over);
   const reported = mostRestrictive(readings);
-  const counted = countedOf(planned, hit, found, { over, isCharged, at: readings.indexOf(reported as WindowReading) });
-  const denies = over && verdict.denied && planned.denies !== 'never';
-  return { reason, limit, readings, reported, denies, quota: planned.quota, counted };
+  const at = readings.indexOf(reported as WindowReading);
+  return {
+    reason: reasonOf(limit, hit, over),
+    limit,
+    readings,
+    reported,
+    denies: over && isDenying(planned, denial),
+    quota: planned.quota,
+    counted: countedOf(isOwn ? planned.statsKey : planned.unknownStatsKey, hit, found, { limit, over, isCharged, at }),
+  };
 }
 
-/** @param at the index of the reported window */
-function countedOf(
-  planned: PlannedDescriptor,
-  hit: Hit,
-  found: Found,
-  { over, isCharged, at }: { readonly over: boolean; readonly isCharged: boolean; readonly at: number },
-): Counted {
+interface Outcomes {
+  readonly limit: Limit;
+  readonly over: boolean;
+  readonly isCharged: boolean;
+  /** The index of the reported window. */
+  readonly at: number;
+}
+
+function countedOf(statsKey: string, hit: Hit, found: Found, { limit, over, isCharged, at }: Outcomes): Counted {
   const hits = Math.max(0, hit.cost);
   // envoyproxy/ratelimit tells what its counter stands at, which in stop mode is without what was not added.
   const added = hit.charging === 'stop' && !isCharged ? 0 : hits;
   return {
-    statsKey: planned.statsKey,
+    statsKey,
     hits,
     used: (found.counts[2 * at + 1] as number) + added,
     max: (found.windows[at] as Window).max,
     over,
     cached: found.cached === true,
-    shadow: planned.limit.shadow,
+    shadow: limit.shadow,
   };
 }
 
-function refusedStatus({ quota, denies }: PlannedDescriptor, limit: Limit): Status {
+function refusedStatus(planned: PlannedDescriptor, limit: Limit, denial: Denial): Status {
   const reason = limit.shadow ? 'shadowed' : 'invalid_api_key';
-  return { ...NO_LIMIT, reason, limit, quota, denies: denies !== 'never' };
+  return { ...NO_LIMIT, reason, limit, quota: planned.quota, denies: isDenying(planned, denial) };
 }
 
 function readingsOf(hit: Hit, { windows, counts }: Found, isCharged: boolean): WindowReading[] {
@@ -263,7 +294,7 @@ function reasonOf(limit: Limit, hit: Hit, over: boolean): Reason {
 
 function decidingOf(statuses: readonly Status[], denied: boolean): Status | undefined {
   // No other status can be mended by waiting as long as the key is refused.
-  let deciding = statuses.find(({ reason }) => reason === 'invalid_api_key');
+  let deciding = statuses.find(({ reason, denies }) => reason === 'invalid_api_key' && denies);
   if (deciding !== undefined) return deciding;
   for (const status of statuses) {
     if (status.reported === undefined || status.limit?.shadow === true) continue;
@@ -282,12 +313,12 @@ function isTighter(next: WindowReading, best: WindowReading): boolean {
 }
 
 /** What no waiting helps is worth telling first. */
-function overallReason(statuses: readonly Status[], isOver: boolean, denied: boolean): Reason {
-  const reasons = new Set(statuses.map((status) => status.reason));
+function overallReason(statuses: readonly Status[], denial: Denial, denied: boolean): Reason {
   if (denied) {
+    const reasons = new Set(statuses.filter(({ denies }) => denies).map(({ reason }) => reason));
     for (const reason of ['invalid_api_key', 'cost_exceeds_limit'] as const) if (reasons.has(reason)) return reason;
     return 'over_limit';
   }
-  if (isOver || reasons.has('shadowed')) return 'shadowed';
+  if (denial !== 'none' || statuses.some(({ reason }) => reason === 'shadowed')) return 'shadowed';
   return statuses.some(({ counted }) => counted !== undefined) ? 'within_limit' : 'no_limit';
 }

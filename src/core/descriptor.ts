@@ -66,10 +66,6 @@ function checkDescriptor(descriptor: Descriptor, index: number): void {
   }
   for (let at = 0; at < entries.length; at++) {
     const { key, value } = entries[at] as Entry;
-    if (key === '') {
-      const field = `descriptors[${index}].entries[${at}].key`;
-      throw new InvalidRequest(field, `${field} must not be empty`);
-    }
     if (!isShortText(key)) checkText(`descriptors[${index}].entries[${at}].key`, key);
     if (!isShortText(value)) checkText(`descriptors[${index}].entries[${at}].value`, value);
   }

@@ -4,7 +4,7 @@ import { type Decision, isOverLimit } from './decision.ts';
 import type { Descriptor, LimitRequest } from './descriptor.ts';
 import type { JsonObject, JsonValue } from './limit.ts';
 import { type DomainPolicy, match } from './policy.ts';
-import { publicName } from './stats-key.ts';
+import { publicName, publicValue } from './stats-key.ts';
 
 /** The request, API keys apart, and the metadata of the limits that it passed: of two that name the same, the first counts. */
 export function dynamicMetadata(
@@ -30,7 +30,9 @@ function described(descriptor: Descriptor, policy: DomainPolicy | undefined, has
   const keyAt = policy === undefined ? -1 : match(policy, descriptor).keyAt;
   const { entries, override, hitsAddend } = descriptor;
   return {
-    entries: entries.map(({ key, value }, index) => `${key}=${index === keyAt ? publicName(value, hasher) : value}`),
+    entries: entries.map(
+      ({ key, value }, index) => `${key}=${index === keyAt ? publicName(value, hasher) : publicValue(value)}`,
+    ),
     ...(override === undefined
       ? {}
       : { limit: `requests_per_unit:${override.requestsPerUnit} unit:${override.unit.toUpperCase()}` }),

@@ -10,7 +10,7 @@ export interface Answer {
   readonly headers: readonly Header[];
   /** JSON, only after a denial; its content type is among the headers. */
   readonly body: string | undefined;
-  /** Seconds until the caller may ask again, at least 1; only after a denial, and if waiting helps. */
+  /** Seconds until the window ends that denies, at least 1; only after a denial, and none for a key that is refused. */
   readonly retryAfterSeconds: number | undefined;
 }
 
@@ -30,7 +30,7 @@ export function answerOf(decision: Decision, style: HeaderStyle, names?: Referen
   const told = decision.statuses.filter((status) => status.reported !== undefined && status.limit?.shadow === false);
   const headers = fields(style, told, deciding.reported, resetSeconds, nowSeconds);
   if (decision.allowed) return { ...NOTHING, headers };
-  const body = style === 'ietf' ? quotaExceeded(told) : rateLimited(decision.reason, resetSeconds);
+  const body = style === 'ietf' ? quotaExceeded(decision.statuses) : rateLimited(decision.reason, resetSeconds);
   return {
     headers: headers.length === 0 ? headers : [...headers, ...denialFields(style, resetSeconds)],
     body,
@@ -157,12 +157,15 @@ function ietfFields(told: readonly Status[], nowSeconds: number): Header[] {
   ];
 }
 
+/** What a field can carry: the name of a `rate_limit` may be anything. */
+const NAME = /^[\x20-\x7e]{1,64}$/;
+
 /** A rate_limit need not have a name, but the two fields are tied together by it. */
 function nameOf({ name, unit, seconds }: Window): string {
-  return name || (unit ?? `${seconds}s`);
+  return NAME.test(name) ? name : (unit ?? `${seconds}s`);
 }
 
-/** RFC 9651 §3.3.3; window names are printable ASCII by their definition. */
+/** RFC 9651 §3.3.3. @param text printable ASCII */
 export function sfString(text: string): string {
   return `"${text.replace(/["\\]/g, '\\$&')}"`;
 }
@@ -180,8 +183,9 @@ export function errorBody(code: string, message: string, status: number, details
 }
 
 /** RFC 9457, with the type and the member of draft-ietf-httpapi-ratelimit-headers-10 §6. */
-function quotaExceeded(told: readonly Status[]): string {
-  const violated = told.flatMap((status) => status.readings.filter((reading) => reading.over));
+function quotaExceeded(statuses: readonly Status[]): string {
+  const denying = statuses.filter(({ denies }) => denies);
+  const violated = denying.flatMap((status) => status.readings.filter((reading) => reading.over));
   return JSON.stringify({
     type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
     title: 'Request cannot be satisfied as assigned quota has been exceeded',

@@ -5,6 +5,7 @@ import type { Descriptor, Entry, LimitRequest } from './descriptor.ts';
 import type { Charge, Target } from './hit.ts';
 import type { Met, Planned } from './plan.ts';
 import type { DomainPolicy, KeyRules } from './policy.ts';
+import { statsKeyOf } from './stats-key.ts';
 import { type StandIn, subjectOf } from './subject.ts';
 
 /** A descriptor that met a node with `api_keys`. */
@@ -16,7 +17,7 @@ export interface KeyedDescriptor extends Met {
   readonly charge: Charge;
 }
 
-type PlannedKey = Pick<Planned, 'outcome' | 'hit' | 'limit' | 'failsInactive'>;
+type PlannedKey = Pick<Planned, 'outcome' | 'hit' | 'limit' | 'failsInactive'> & Partial<Pick<Planned, 'statsKey'>>;
 
 export function planKey(keyed: KeyedDescriptor): PlannedKey {
   const { keys, charge, hasher, keyAt, descriptor, limit: unknownLimit } = keyed;
@@ -46,7 +47,8 @@ export function planKey(keyed: KeyedDescriptor): PlannedKey {
     },
   };
   const failsInactive = keys.inactive === 'error' && charge.denies !== 'never';
-  return { outcome: 'counted', limit, hit, failsInactive };
+  const statsKey = statsKeyOf(keyed.policy.domain, { ...keyed, limit }, hasher);
+  return { outcome: 'counted', limit, hit, failsInactive, statsKey };
 }
 
 /** @returns undefined if such keys are refused */

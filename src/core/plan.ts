@@ -37,6 +37,8 @@ export interface PlannedDescriptor {
   /** An inactive key is an error, not a denial. */
   readonly failsInactive: boolean;
   readonly statsKey: string;
+  /** The same of `unknownLimit`. */
+  readonly unknownStatsKey: string;
 }
 
 export interface Plan {
@@ -44,7 +46,7 @@ export interface Plan {
   readonly descriptors: readonly (PlannedDescriptor | undefined)[];
   /** Those of the descriptors that are counted, in order. */
   readonly hits: readonly Hit[];
-  /** A descriptor that is refused without a look denies the whole plan. */
+  /** Denied without a look, for a descriptor that is refused; its hits are read only. */
   readonly refused: boolean;
   /** What would be denied passes. */
   readonly shadow: boolean;
@@ -70,7 +72,6 @@ export function planOf(
 ): Plan {
   const descriptors: (PlannedDescriptor | undefined)[] = [];
   const hits: Hit[] = [];
-  let refused = false;
   const met = request.descriptors.map((descriptor) => policy && meet(descriptor, policy));
   replace(met);
   const quotaPasses = met.some((one) => passesItsQuota(one?.limit, modes));
@@ -83,9 +84,19 @@ export function planOf(
     const { hit, ...planned } = planDescriptor(one, common);
     descriptors.push({ ...planned, hitAt: hit === undefined ? -1 : hits.length });
     if (hit !== undefined) hits.push(hit);
-    if (planned.outcome === 'refused' && planned.denies !== 'never' && !modes.shadow) refused = true;
   }
+  const refused = !modes.shadow && isRefused(descriptors);
   return { descriptors, hits: refused ? hits.map(withoutCharge) : hits, refused, shadow: modes.shadow };
+}
+
+/** Whether descriptors that are refused without a look are enough for a denial. */
+function isRefused(descriptors: readonly (PlannedDescriptor | undefined)[]): boolean {
+  const isOut = (planned: PlannedDescriptor | undefined): boolean => planned?.outcome === 'refused';
+  const joint = descriptors.filter((planned) => planned?.outcome !== 'unlimited' && planned?.denies === 'jointly');
+  return (
+    descriptors.some((planned) => isOut(planned) && planned?.denies === 'alone') ||
+    (joint.length > 0 && joint.every(isOut))
+  );
 }
 
 /** A plan that is denied already reads the counters of its other hits, so that each status can be told. */
@@ -119,10 +130,10 @@ function meet(descriptor: Descriptor, policy: DomainPolicy): Met | undefined {
 
 /** Limits that another one of the request replaces do not apply: order and mutual replacement do not matter. */
 function replace(met: (Met | undefined)[]): void {
-  const replaced = met.flatMap((one) => one?.limit.replaces ?? []);
-  if (replaced.length === 0) return;
+  const replaced = new Set(met.flatMap((one) => one?.limit.replaces ?? []));
+  if (replaced.size === 0) return;
   met.forEach((one, index) => {
-    if (one !== undefined && !one.limit.unlimited && replaced.includes(one.limit.name)) met[index] = undefined;
+    if (one !== undefined && !one.limit.unlimited && replaced.has(one.limit.name)) met[index] = undefined;
   });
 }
 
@@ -141,7 +152,8 @@ function planDescriptor(met: Met, common: Common): Planned {
   const quota = limit.quota || modes.quota;
   const denies = deniesOf(limit, quota, common.quotaPasses);
   const statsKey = statsKeyOf(policy.domain, met, hasher);
-  const planned = { limit, unknownLimit: limit, denies, quota, statsKey, failsInactive: false };
+  const unknown = { unknownLimit: limit, unknownStatsKey: statsKey };
+  const planned = { limit, ...unknown, denies, quota, statsKey, failsInactive: false };
   if (limit.unlimited) return { ...planned, outcome: 'unlimited', hit: undefined };
   const charge = chargeOf(descriptor, limit, request.hitsAddend, modes, modes.shadow ? 'never' : denies);
   if (keys === undefined) {

@@ -1,5 +1,5 @@
 /** What the statistics of a limit are called: envoyproxy/ratelimit's names, before they are made fit for a wire. */
-import { type KeyHasher, parseKey } from './api-key.ts';
+import { type KeyHasher, parseKey, withoutKeys } from './api-key.ts';
 import type { Met } from './plan.ts';
 import type { PolicyNode } from './policy.ts';
 import { patternOf } from './subject.ts';
@@ -13,7 +13,7 @@ export function statsKeyOf(domain: string, { limit, descriptor, keyAt, path }: M
   if (!isOverride && !limit.detailed && path === undefined) return limit.statsKey;
   const names = descriptor.entries.map((entry, index) => {
     const { key } = entry;
-    const value = index === keyAt ? publicName(entry.value, hasher) : entry.value;
+    const value = index === keyAt ? publicName(entry.value, hasher) : publicValue(entry.value);
     if (isOverride) return joined(key, value);
     const node = path?.[index];
     return limit.detailed ? detailed(key, value, node) : enhanced(key, value, node);
@@ -35,6 +35,11 @@ function enhanced(key: string, value: string, node: PolicyNode | undefined): str
 
 function joined(key: string, value: string): string {
   return value === '' ? key : `${key}_${value}`;
+}
+
+/** A value that no policy takes for a key: gateways that put their entries in another order send keys all the same. */
+export function publicValue(value: string): string {
+  return parseKey(value)?.id ?? withoutKeys(value);
 }
 
 // As much of a hash as may be told: enough to tell keys apart, too little to look one up by.

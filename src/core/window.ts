@@ -39,7 +39,7 @@ export function charged(used: number, cost: number): number {
   return Math.max(0, Math.min(used + cost, COST_MAX));
 }
 
-/** Whether `need` more does not fit. Written so that no intermediate exceeds 2^53. */
+/** Whether `need` more does not fit. Written so that no intermediate of a charge exceeds 2^53; a refund always fits. */
 export function isOver(used: number, need: number, max: number): boolean {
   return used > max - need;
 }

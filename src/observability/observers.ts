@@ -9,9 +9,9 @@ export function observedBy(first: RequestObserver, second: RequestObserver | und
       first.decided(call, decision);
       second.decided(call, decision);
     },
-    undecided(call, error) {
-      first.undecided(call, error);
-      second.undecided(call, error);
+    undecided(call, error, plan) {
+      first.undecided(call, error, plan);
+      second.undecided(call, error, plan);
     },
     refused(call) {
       first.refused(call);

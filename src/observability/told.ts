@@ -1,5 +1,5 @@
 /** What operators are told of a decision: its result, and the limit that it came from. */
-import type { Decision, Reason, Status } from '../core/decision.ts';
+import { type Decision, isOverLimit, type Reason, type Status } from '../core/decision.ts';
 
 export type Result = 'allowed' | 'limited' | 'invalid_key' | 'shadowed' | 'error';
 
@@ -18,6 +18,7 @@ export function resultOf(reason: Reason): Result {
 
 /** @returns undefined when no limit applied. Shadowed limits are told here, though callers never learn of them. */
 export function tellingStatus({ reason, deciding, statuses }: Decision): Status | undefined {
-  if (reason === 'shadowed') return statuses.find((status) => status.reason === 'shadowed');
+  if (reason === 'shadowed')
+    return statuses.find((status) => status.reason === 'shadowed') ?? statuses.find(isOverLimit);
   return deciding ?? statuses.find((status) => status.limit !== undefined);
 }

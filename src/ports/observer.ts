@@ -1,6 +1,7 @@
 /** Who watches decisions. Watching cannot change a verdict, and must not throw. */
 import type { Decision } from '../core/decision.ts';
 import type { Undecidable } from '../core/errors.ts';
+import type { Plan } from '../core/plan.ts';
 
 /** `admin`: the admin API's own limits. */
 export type Door = 'rls' | 'check' | 'json' | 'admin';
@@ -19,8 +20,8 @@ export interface ObservedCall {
 export interface DecisionObserver {
   /** Once for every decided request. */
   decided(call: ObservedCall, decision: Decision): void;
-  /** Once for every request that could not be decided. */
-  undecided(call: ObservedCall, error: Undecidable): void;
+  /** Once for every request that could not be decided. @param plan what would have been charged; undefined without policies */
+  undecided(call: ObservedCall, error: Undecidable, plan: Plan | undefined): void;
   /** Once for every request that is refused as the caller's mistake. */
   refused(call: Pick<ObservedCall, 'door'>): void;
   /** Once for every call of the store. */

@@ -106,6 +106,34 @@ describe('several servers are named', () => {
         auth: { password: 'p' },
       },
     ],
+    [
+      { REDIS_TYPE: 'SENTINEL', REDIS_URL: 'mymaster,rediss://s:1,t:2' },
+      {
+        type: 'sentinel',
+        master: 'mymaster',
+        sentinels: [
+          { host: 's', port: 1 },
+          { host: 't', port: 2 },
+        ],
+        tls: TLS,
+      },
+    ],
+    [
+      { REDIS_TYPE: 'SENTINEL', REDIS_URL: 'mymaster,s' },
+      { type: 'sentinel', master: 'mymaster', sentinels: [{ host: 's', port: 26_379 }] },
+    ],
+    [
+      { REDIS_TYPE: 'CLUSTER', REDIS_URL: 'redis://u:p@a:1,b:2,redis://u:p@c:3' },
+      {
+        type: 'cluster',
+        nodes: [
+          { host: 'a', port: 1 },
+          { host: 'b', port: 2 },
+          { host: 'c', port: 3 },
+        ],
+        auth: { username: 'u', password: 'p' },
+      },
+    ],
   ])('by %j', (environment, redis) => {
     expect(told(storeOf(environment).redis)).toEqual(redis);
   });
@@ -149,6 +177,7 @@ test('a second Redis is where envoyproxy/ratelimit looks for it, unless told oth
 const SINGLE = 'REDIS_URL: expected host:port, a socket path, or redis://user:password@host:port/db';
 const CLUSTER = 'REDIS_URL: expected host:port,host:port,… of some nodes of the cluster';
 const SENTINEL = 'REDIS_URL: expected the name of the primary and some Sentinels: name,host:port,host:port,…';
+const DIFFERENT = 'REDIS_URL: expected the same scheme, user and password wherever an address has them';
 
 describe('no Redis is named', () => {
   test.each<[environment: Environment, message: string]>([
@@ -162,6 +191,27 @@ describe('no Redis is named', () => {
     [{ REDIS_URL: 'unix:///run/redis.sock' }, SINGLE],
     [{ REDIS_URL: 'a:1,b:2' }, SINGLE],
     [{ REDIS_URL: 'redis://:50%zz@r' }, SINGLE],
+    [{ REDIS_URL: 'r:0' }, SINGLE],
+    [{ REDIS_URL: 'r:1?db=3' }, SINGLE],
+    [{ REDIS_URL: 'redis://r/3?' }, SINGLE],
+    [{ REDIS_URL: 'redis://r/3#x' }, SINGLE],
+    [{ REDIS_URL: 'r', REDIS_AUTH: 'user:' }, 'REDIS_AUTH: expected password or user:password'],
+    [{ REDIS_URL: 'r', REDIS_AUTH: ':' }, 'REDIS_AUTH: expected password or user:password'],
+    [
+      { REDIS_TYPE: 'SENTINEL', REDIS_URL: 'm,s', REDIS_SENTINEL_AUTH: 'user:' },
+      'REDIS_SENTINEL_AUTH: expected password or user:password',
+    ],
+    [{ REDIS_TYPE: 'CLUSTER', REDIS_URL: 'rediss://a:1,redis://b:2' }, DIFFERENT],
+    [{ REDIS_TYPE: 'CLUSTER', REDIS_URL: 'redis://u:p@a:1,redis://v:p@b:2' }, DIFFERENT],
+    [{ REDIS_TYPE: 'SENTINEL', REDIS_URL: 'm,rediss://a:1,redis://b:2' }, DIFFERENT],
+    [
+      { REDIS_URL: 'r', REDIS_STARTUP_MAX_ELAPSED_TIME: '720h' },
+      "REDIS_STARTUP_MAX_ELAPSED_TIME: expected a duration from 0 to 24h, got '720h'",
+    ],
+    ...['{', 'a{b', '{}', 'a{}b{c}'].map((prefix): [Environment, string] => [
+      { REDIS_TYPE: 'CLUSTER', REDIS_URL: 'r', CACHE_KEY_PREFIX: prefix },
+      "CACHE_KEY_PREFIX: expected no braces, or a pair such as '{tag}', with REDIS_TYPE CLUSTER",
+    ]),
     [
       { REDIS_URL: 'r:1', REDIS_SOCKET_TYPE: 'unix' },
       'REDIS_URL: expected the path of a socket, since REDIS_SOCKET_TYPE is unix',
@@ -201,4 +251,14 @@ describe('no Redis is named', () => {
     expect(read).toThrow(EnvError);
     expect(read).toThrow(message);
   });
+});
+
+test.each<[environment: Environment, prefix: string]>([
+  [{}, 'a:'],
+  [{}, '{tag}'],
+  [{}, 'a{tag}:{'],
+  [{ REDIS_TYPE: 'SINGLE' }, '{'],
+])('%j takes a prefix with which records and their counters stay on one slot: %s', (environment, prefix) => {
+  const given = { REDIS_TYPE: 'CLUSTER', REDIS_URL: 'r', CACHE_KEY_PREFIX: prefix, ...environment };
+  expect(storeOf(given).keyPrefix).toBe(prefix);
 });

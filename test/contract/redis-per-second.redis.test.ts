@@ -6,6 +6,7 @@ import { RedisStore } from '../../src/adapters/redis/redis-store.ts';
 import type { Hit } from '../../src/core/hit.ts';
 import { until } from '../support/children.ts';
 import { TestRedis } from '../support/redis.ts';
+import { isConnected } from '../support/redis-connected.ts';
 import { connectTo, keyOf, PREFIX, pack, underTest, unpack } from './redis-under-test.ts';
 import { describeStore } from './store-contract.ts';
 import { hit, isDenied, someone, windowOfSeconds, windows } from './store-under-test.ts';
@@ -77,6 +78,23 @@ describe('who is counted', () => {
   });
 });
 
+test('a key without a record costs one call where its shared counter is in the first Redis, too', async () => {
+  const shared = { subject: someone(), windows: [MINUTE] };
+  const key = { hashes: ['any'], ownLimits: true, refusesInactive: true, unknown: shared };
+  const keyed = { ...hit(someone(), [MINUTE]), record: 'key_000000000000', key };
+  const calls = async (): Promise<number> => {
+    const stats = await main.client.info('commandstats');
+    return [...stats.matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0);
+  };
+  // The script may not be known yet.
+  await store.take([keyed]);
+  const before = await calls();
+  expect((await store.take([keyed])).found[0]).toMatchObject({ standing: 'unknown', windows: shared.windows });
+  expect((await calls()) - before).toBe(1);
+  const value = await main.client.getBuffer(keyOf(shared.subject));
+  expect(value && unpack(value)[0]?.used).toBe(2);
+});
+
 describe('a call over both', () => {
   test.each<{ title: string; hits: () => Hit[] }>([
     { title: 'the second', hits: () => [hit('m', [MINUTE]), hit('s', [windowOfSeconds(1, 0)])] },
@@ -111,7 +129,7 @@ describe('a call over both', () => {
     const both = new RedisStore({ ...options, redis: await connectTo(main), perSecond });
     await both.take([hit('m', [MINUTE], { cost: 7 })]);
     await own.kill();
-    await until('it is gone', () => !perSecond.connected);
+    await until('it is gone', () => !isConnected(perSecond));
     await expect(both.take([hit('m', [MINUTE]), hit('s', [SECOND])])).rejects.toThrow();
     await expect(both.probe()).rejects.toThrow();
     expect(await isDenied(both, hit('m', [MINUTE]))).toBe(false);

@@ -6,6 +6,7 @@ import { RedisStore } from '../../src/adapters/redis/redis-store.ts';
 import { activeUntil } from '../../src/core/key-record.ts';
 import { until } from '../support/children.ts';
 import type { TestRedis } from '../support/redis.ts';
+import { isConnected } from '../support/redis-connected.ts';
 import type { Planted, StoreUnderTest } from './store-under-test.ts';
 
 export const PREFIX = 'test:';
@@ -29,9 +30,11 @@ export async function connectWith(
 }
 
 /** Every primary is connected to. */
-export function isReady({ client, connected }: RedisConnection): boolean {
+export function isReady(connection: RedisConnection): boolean {
+  const { client } = connection;
   return (
-    connected && (!(client instanceof Cluster) || client.nodes('master').every(({ status }) => status === 'ready'))
+    isConnected(connection) &&
+    (!(client instanceof Cluster) || client.nodes('master').every(({ status }) => status === 'ready'))
   );
 }
 

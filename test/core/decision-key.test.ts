@@ -28,6 +28,10 @@ function takenWith({ hits }: Plan, standing: Standing, windows: Found['windows']
 const REFUSED: Found['windows'] = [];
 const INVALID = '{"error":{"code":"INVALID_API_KEY","message":"The API key is not valid.","status":401,"details":{}}}';
 
+function failsIn(planned: Plan, found: Taken): boolean {
+  return failsFor(planned, found, settle(planned, found));
+}
+
 describe('a refused key', () => {
   test.each([
     { title: 'one without a record', standing: 'unknown' },
@@ -130,8 +134,8 @@ describe('a key with numbers of its own', () => {
 test('a made-up key with somebody’s id is denied, not failed, where keys without a record are denied', () => {
   const strict: DescriptorDefinition = { ...node, unknown_keys: 'deny', inactive_keys: 'error' };
   const planned = plan(policyOf([strict]), [of({ api_key: key })]);
-  expect(failsFor(planned, takenWith(planned, 'replaced', REFUSED))).toBe(false);
-  expect(failsFor(planned, takenWith(planned, 'inactive', REFUSED))).toBe(true);
+  expect(failsIn(planned, takenWith(planned, 'replaced', REFUSED))).toBe(false);
+  expect(failsIn(planned, takenWith(planned, 'inactive', REFUSED))).toBe(true);
 });
 
 test.each([
@@ -145,5 +149,17 @@ test.each([
     of({ api_key: key }),
     of({ minute: '1' }),
   ]);
-  expect(failsFor(planned, takenWith(planned, standing, undefined))).toBe(fails);
+  const windows = standing === 'inactive' || standing === 'replaced' ? REFUSED : undefined;
+  expect(failsIn(planned, takenWith(planned, standing, windows))).toBe(fails);
+});
+
+test('an inactive key fails nothing that passes without it: in quota mode, beside a quota that is left', () => {
+  const quotas = policyOf([
+    { ...node, quota_mode: true, inactive_keys: 'error' },
+    { ...minute, quota_mode: true },
+  ]);
+  const planned = plan(quotas, [of({ api_key: key }), of({ minute: '1' })]);
+  const found = takenWith(planned, 'inactive', REFUSED);
+  expect(settle(planned, found).allowed).toBe(true);
+  expect(failsIn(planned, found)).toBe(false);
 });

@@ -65,4 +65,16 @@ describe('dynamic metadata', () => {
     expect(text).toContain(`api_key=${id}`);
     expect(text).not.toContain(key.slice(0, 20));
   });
+
+  test('has no key in clear where the policy expects none, nor in an unknown domain', () => {
+    const { key, id } = keyOf('one');
+    const asked = request([of({ path: '/x', api_key: key }), of({ authorization: `Bearer ${key}` })]);
+    for (const known of [policy, undefined]) {
+      const nothing = settle(plan(undefined, asked.descriptors), { nowSeconds: 1, found: [] });
+      expect(dynamicMetadata(asked, known, nothing, hasherForTest).descriptors).toEqual([
+        { entries: ['path=/x', `api_key=${id}`] },
+        { entries: ['authorization=Bearer csk_…'] },
+      ]);
+    }
+  });
 });

@@ -40,6 +40,13 @@ describe('the style of the current draft', () => {
     });
   });
 
+  test('calls a limit by its unit if its name is nothing that a field can carry', () => {
+    for (const name of ['x\r\nEvil: y', 'Größe', 'n'.repeat(65)]) {
+      const rule: DescriptorDefinition = { key: 'key', rate_limit: { unit: 'minute', requests_per_unit: 5, name } };
+      expect(answer([rule], ['key'], [1]).headers[0]).toEqual(['RateLimit-Policy', '"minute";q=5;w=60']);
+    }
+  });
+
   test('of a denial adds Retry-After and a problem that names the violated policies', () => {
     const denied = answer([minuteAndDay], ['key'], [300, 700]);
     expect(denied.headers).toEqual([

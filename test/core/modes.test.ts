@@ -2,6 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { type Decision, settle } from '../../src/core/decision.ts';
 import type { DescriptorDefinition } from '../../src/core/definition.ts';
+import { answerOf } from '../../src/core/headers.ts';
 import { type Modes, NO_MODES, planOf } from '../../src/core/plan.ts';
 import { hasherForTest, of, policyOf, request, taken } from './build.ts';
 
@@ -199,4 +200,65 @@ describe('what statistics are told of a status', () => {
   test('is nothing where nothing is counted', () => {
     expect(decide('none free').decision.statuses.map(({ counted }) => counted)).toEqual([undefined, undefined]);
   });
+});
+
+describe('a key that is refused, beside others in quota mode', () => {
+  const keyed = { api_keys: true, unknown_keys: 'deny', ...limits(5) } as const;
+  const mixed = policyOf([
+    { key: 'key', quota_mode: true, ...keyed },
+    { key: 'plain_key', ...keyed },
+    { key: 'quota', quota_mode: true, ...limits(5) },
+    { key: 'own', ...limits(5) },
+  ]);
+
+  /** `key?`: a key of which no record can be. Of the others, `!` is over its limit. */
+  function ask(asked: string, modes: Partial<Modes> = {}): { readonly decision: Decision; readonly costs: number[] } {
+    const names = asked.split(' ');
+    const descriptors = names.map((name, at) => of({ [name.replace(/[!?]/, '')]: String(at) }));
+    const plan = planOf(request(descriptors), mixed, hasherForTest, { ...NO_MODES, ...modes });
+    const used = names.filter((name) => !name.endsWith('?')).map((name) => (name.endsWith('!') ? 5 : 1));
+    return { decision: settle(plan, taken(plan, used)), costs: plan.hits.map(({ cost }) => cost) };
+  }
+
+  test.each([
+    { asked: 'key?', allowed: false, reason: 'invalid_api_key', costs: [] },
+    { asked: 'key? quota', allowed: true, reason: 'within_limit', costs: [1] },
+    { asked: 'key? quota!', allowed: false, reason: 'invalid_api_key', costs: [1] },
+    { asked: 'key? own', allowed: false, reason: 'invalid_api_key', costs: [0] },
+    { asked: 'plain_key? quota', allowed: false, reason: 'invalid_api_key', costs: [0] },
+    { asked: 'key? quota own!', allowed: false, reason: 'over_limit', costs: [1, 1] },
+  ])('$asked: $reason', ({ asked, allowed, reason, costs }) => {
+    const answered = ask(asked);
+    expect(answered.decision).toMatchObject({ allowed, reason });
+    expect(answered.costs).toEqual(costs);
+  });
+
+  test('an allowed request is told its limits all the same', () => {
+    const { decision } = ask('key? quota');
+    expect(decision.deciding?.limit?.policy).toBe('quota');
+    expect(answerOf(decision, 'documented').headers[0]).toEqual(['RateLimit-Policy', '5;w=3600']);
+  });
+
+  test('under SHADOW_MODE nothing is denied, and it is told what would have been', () => {
+    expect(ask('key?', { shadow: true }).decision).toMatchObject({ allowed: true, globallyShadowed: true });
+    expect(ask('key? quota', { shadow: true }).decision).toMatchObject({ allowed: true, globallyShadowed: false });
+    expect(ask('plain_key? own', { shadow: true }).costs).toEqual([1]);
+  });
+});
+
+test('a quota that is exceeded and does not deny has no say in when to come back', () => {
+  const nested = policyOf([
+    { key: 'a', limits: [{ requests: 1, per: 'minute' }] },
+    { key: 'b', quota_mode: true, limits: [{ requests: 1, per: 'day' }] },
+    { key: 'c', quota_mode: true, limits: [{ requests: 9, per: 'day' }] },
+  ]);
+  const plan = planOf(
+    request([of({ a: 'x' }), of({ b: 'x' }, { hitsAddend: 2 }), of({ c: 'x' })]),
+    nested,
+    hasherForTest,
+  );
+  const decision = settle(plan, taken(plan, [1, 1, 1]));
+  expect(decision).toMatchObject({ allowed: false, reason: 'over_limit', deciding: { limit: { policy: 'a' } } });
+  expect(answerOf(decision, 'documented').retryAfterSeconds).toBe(12);
+  expect(answerOf(decision, 'ietf').body).toContain('"violated-policies":["minute"]');
 });

@@ -10,6 +10,8 @@ function nameOf(rules: readonly DescriptorDefinition[], asked: Descriptor): stri
   return plan(policyOf(rules), [asked]).descriptors[0]?.statsKey;
 }
 
+const asked = (key: string): Descriptor => of({ api_key: key });
+
 describe('the statistics of a limit are named', () => {
   const child: DescriptorDefinition = { key: 'c', ...hour };
   test.each<{ title: string; rules: DescriptorDefinition[]; asked: Descriptor; name: string }>([
@@ -76,6 +78,32 @@ describe('the statistics of a limit are named', () => {
     },
   ])('$title', ({ rules, asked, name }) => {
     expect(nameOf(rules, asked)).toBe(name);
+  });
+
+  test('without an API key that stands where the policy expects none', () => {
+    const { key, id } = keyOf('one');
+    const detailed: DescriptorDefinition = { key: 'a', detailed_metric: true, ...hour };
+    expect(nameOf([detailed], of({ a: key }))).toBe(`d.a_${id}`);
+    expect(nameOf([detailed], of({ a: `Bearer ${key}` }))).toBe('d.a_Bearer csk_…');
+    const override = { requestsPerUnit: 1, unit: 'hour' } as const;
+    expect(nameOf([detailed], of({ b: key }, { override }))).toBe(`d.b_${id}`);
+  });
+
+  test('by the class of the key, whether by prefix or by type', () => {
+    const { key } = keyOf('one', 'publishable');
+    const limits = [{ requests: 1, per: 'hour' }];
+    const classes = (of: object) => [{ name: 'pub', limits, ...of }];
+    const node = (of: object): DescriptorDefinition => ({
+      key: 'api_key',
+      api_keys: true,
+      limits,
+      classes: classes(of),
+    });
+    const [byType, byPrefix] = [{ type: 'publishable' }, { prefix: 'cpk_' }].map(
+      (of) => plan(policyOf([node(of)]), [asked(key)]).descriptors[0],
+    );
+    expect(byType).toMatchObject({ statsKey: 'd.api_key.pub', unknownStatsKey: 'd.api_key' });
+    expect(byPrefix).toMatchObject({ statsKey: 'd.api_key.pub', unknownStatsKey: 'd.api_key.pub' });
   });
 
   test.each([{ detailed_metric: true }, { value_to_metric: true }])('without an API key: %j', (rest) => {

@@ -63,6 +63,13 @@ describe('the policy of a decision', () => {
     expect(sampleValue(await scrape(), DECISIONS, { policy: 'rehearsed', result: 'shadowed' })).toBe(1);
   });
 
+  test('is the one that would have denied, were it not for SHADOW_MODE', async () => {
+    const statuses = [statusOf('within_limit', 'enforced'), statusOf('over_limit', 'exceeded')];
+    const decision = { ...decisionOf('shadowed', ''), statuses, deciding: statuses[0], globallyShadowed: true };
+    telemetry.metrics.decided(callOf('rls', 'shop', 1), decision);
+    expect(sampleValue(await scrape(), DECISIONS, { policy: 'exceeded', result: 'shadowed' })).toBe(1);
+  });
+
   test('is the shadowed one while its limit is not exceeded', async () => {
     const statuses = [statusOf('within_limit', 'rehearsed')];
     telemetry.metrics.decided(callOf('rls', 'shop', 1), {

@@ -92,6 +92,15 @@ export class TestCluster {
       await node.client.cluster('SETSLOT', slot, 'NODE', to.id);
   }
 
+  /** One more node, which serves no slot. */
+  async grow(): Promise<ClusterNode> {
+    const node = await this.#startNode();
+    await node.client.cluster('MEET', '127.0.0.1', (this.nodes[0] as ClusterNode).port);
+    this.nodes.push(node);
+    await until('all know it', () => this.isWhole(), 30_000);
+    return node;
+  }
+
   async kill(node: ClusterNode): Promise<void> {
     await endChild(node.child);
   }

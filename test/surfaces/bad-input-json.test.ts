@@ -52,12 +52,6 @@ describe('/json refuses with 400 and the envelope', () => {
     ['an empty domain', { domain: '', descriptors: [VICTIM] }, 'domain', 'rate limit domain must not be empty'],
     ['no descriptors', { domain: 'doors' }, 'descriptors', 'rate limit descriptor list must not be empty'],
     [
-      'an empty key',
-      and({ entries: [{ value: 'x' }] }),
-      'descriptors[1].entries[0].key',
-      'descriptors[1].entries[0].key must not be empty',
-    ],
-    [
       'an override without a unit',
       and({ ...VICTIM, limit: { requestsPerUnit: 1 } }),
       'descriptors[1].limit.unit',

@@ -1,5 +1,6 @@
 /** A Cluster of three primaries promises what one server does, except that calls over several slots are not one step. */
 import { readFileSync } from 'node:fs';
+import { setTimeout as after } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Cluster } from 'ioredis';
@@ -12,6 +13,7 @@ import type { Hit } from '../../src/core/hit.ts';
 import { anyCharging, anyDenies } from '../contract/any-charge.ts';
 import { describeKeys } from '../contract/key-registry-contract.ts';
 import {
+  change,
   changed,
   create,
   creation,
@@ -20,10 +22,11 @@ import {
   replacement,
 } from '../contract/keys-under-test.ts';
 import { ManualClock } from '../contract/manual-clock.ts';
-import { connectWith, keyOf, PREFIX, underTest } from '../contract/redis-under-test.ts';
+import { connectWith, keyOf, PREFIX, underTest, unpack } from '../contract/redis-under-test.ts';
 import { describeStore } from '../contract/store-contract.ts';
 import { hit, look, someone, windows } from '../contract/store-under-test.ts';
 import { type ClusterNode, TestCluster } from '../support/redis-cluster.ts';
+import { SubjectLoad } from '../support/subject-load.ts';
 
 let cluster: TestCluster;
 let connection: RedisConnection;
@@ -174,6 +177,46 @@ describe('a change of a record whose lists cannot be written', () => {
     expect(named).toEqual({ items: [third], totalCount: 1 });
   });
 
+  test('and that is followed up again, long after, leaves the record where it is in the order of creation', async () => {
+    const own = 'long after:';
+    const registry = new RedisKeys({ redis: connection, keyPrefix: own });
+    const [first, second] = [await create(registry), await create(registry)];
+    const revoked = changed(first, { status: 'revoked' });
+    await connection.client.rename(`${own}hr:{keys}:audit`, `${own}hr:{keys}:aside`);
+    await connection.client.set(`${own}hr:{keys}:audit`, 'of another type');
+    await expect(registry.write(replacement(first, revoked))).rejects.toThrow('WRONGTYPE');
+    await connection.client.rename(`${own}hr:{keys}:aside`, `${own}hr:{keys}:audit`);
+    const noteKey = `${own}hr:key:{${first.record.id}}:unfinished`;
+    const note = (await connection.client.get(noteKey)) as string;
+    await registry.find(first.record.id);
+    const after = await change(registry, second, { status: 'revoked' });
+    for (const { client } of cluster.nodes) {
+      for (const mark of await client.keys(`${own}hr:{keys}:placed:*`)) await client.del(mark);
+    }
+    await connection.client.set(noteKey, note);
+    await registry.find(first.record.id);
+    const { items } = await registry.list({ ...FIRST_PAGE, status: 'revoked' });
+    expect(items).toEqual([revoked, after]);
+  });
+
+  test('that a failover undoes is followed up anew when it is made anew', async () => {
+    const own = 'failover:';
+    const registry = new RedisKeys({ redis: connection, keyPrefix: own });
+    const stored = await create(registry);
+    const key = `${own}hr:key:{${stored.record.id}}`;
+    const replicated = (await connection.client.dumpBuffer(key)) as Buffer;
+    await change(registry, stored, { name: 'lost' });
+    await connection.client.del(key);
+    await connection.client.restore(key, 0, replicated);
+    const { totalCount } = await registry.audit(1, 10);
+    const revoked = changed(stored, { status: 'revoked' });
+    const write = replacement(stored, revoked, { name: 'n', reply: 'r', seconds: 60 });
+    expect(await registry.write(write)).toEqual({ kind: 'written' });
+    expect(await registry.list({ ...FIRST_PAGE, status: 'revoked' })).toEqual({ items: [revoked], totalCount: 1 });
+    expect((await registry.audit(1, 10)).totalCount).toBe(totalCount + 1);
+    expect(await registry.replyOf('n')).toBe('r');
+  });
+
   test('asked for once more while it is under way is told to come again', async () => {
     const registry = new RedisKeys({ redis: connection, keyPrefix });
     const once = { name: 'under way', reply: 'r', seconds: 60 };
@@ -185,3 +228,34 @@ describe('a change of a record whose lists cannot be written', () => {
     expect(await registry.find(second.after.record.id)).toBeUndefined();
   });
 });
+
+// Last: the Cluster has one more node from here on.
+test('a slot that moves to a node that had none changes no total and fails no call', async () => {
+  const prefix = '{growing}:';
+  const slot = slotOf(prefix);
+  const redis = await connectWith({ topology: { type: 'cluster', nodes: cluster.endpoints } });
+  const store = new RedisStore({ redis, keyPrefix: prefix, expirationJitterMaxSeconds: 0 });
+  const load = new SubjectLoad({ store, subjects: 20, limit: 1_000_000, timeoutMillis: 2_000 });
+  await load.ask(20, 20);
+  const [from, to] = [await cluster.ownerOf(slot), await cluster.grow()];
+  let isMoved = false;
+  let isHalf = false;
+  const moving = cluster
+    .migrate(slot, to, async () => {
+      // Halfway, the map of slots is renewed, in which that node is not.
+      isHalf ||= (await from.client.cluster('COUNTKEYSINSLOT', slot)) === 10;
+      if (isHalf) await after(300);
+    })
+    .finally(() => {
+      isMoved = true;
+    });
+  await load.askUntil(() => isMoved, 20);
+  await moving;
+  await load.ask(200, 20);
+  expect(Object.fromEntries(load.undecided)).toEqual({});
+  const held = await Promise.all(
+    load.admitted.map((_, index) => to.client.getBuffer(keyOf(load.subject(index), prefix))),
+  );
+  expect(held.map((value) => value && unpack(value)[0]?.used)).toEqual(load.admitted);
+  await load.guard.close();
+}, 30_000);

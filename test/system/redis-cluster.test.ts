@@ -164,19 +164,27 @@ describe('a call over several slots', () => {
   });
 });
 
-test('a Cluster of which a smaller part says nothing passes for one that answers, and of which the greater part does not', async () => {
-  const store = new RedisStore({ redis: connection, keyPrefix: PREFIX, expirationJitterMaxSeconds: 0 });
-  const [first, second] = (await cluster.primaries()) as [ClusterNode, ClusterNode];
-  const isAnswered = () => Promise.race([store.probe().then(() => true), after(300).then(() => false)]);
-  // Not for so long that the others would fail them over.
-  first.child.kill('SIGSTOP');
-  const withOneSilent = await isAnswered();
-  second.child.kill('SIGSTOP');
-  const withTwoSilent = await isAnswered();
-  for (const { child } of [first, second]) child.kill('SIGCONT');
-  expect([withOneSilent, withTwoSilent]).toEqual([true, false]);
-  await until('it is whole', () => cluster.isWhole());
-});
+test.each(['', 'x:y:'])(
+  'a Cluster passes for one that answers while any one of three primaries is silent, and not while two are: %j',
+  async (keyPrefix) => {
+    const store = new RedisStore({ redis: connection, keyPrefix, expirationJitterMaxSeconds: 0 });
+    const isAnswered = () => Promise.race([store.probe().then(() => true), after(300).then(() => false)]);
+    const primaries = await cluster.primaries();
+    const withOneSilent: boolean[] = [];
+    for (const { child } of primaries) {
+      // Not for so long that the others would fail it over.
+      child.kill('SIGSTOP');
+      withOneSilent.push(await isAnswered());
+      child.kill('SIGCONT');
+    }
+    const two = primaries.slice(0, 2);
+    for (const { child } of two) child.kill('SIGSTOP');
+    const withTwoSilent = await isAnswered();
+    for (const { child } of two) child.kill('SIGCONT');
+    expect([...withOneSilent, withTwoSilent]).toEqual([true, true, true, false]);
+    await until('it is whole', () => cluster.isWhole());
+  },
+);
 
 test('a primary that is killed costs its limits no more than the charges that its replica had not heard of', async () => {
   const timeoutMillis = 100;

@@ -1,4 +1,5 @@
 /** Counters in this process's memory: exact for one process, gone with it. Bounded, and empties itself. */
+import { hash } from 'node:crypto';
 import { type Found, isChargedHit, type Outcome, type Taken, verdictOf } from '../../core/decision.ts';
 import { type Hit, type ResolvedHit, resolveHit, type Target } from '../../core/hit.ts';
 import type { StoredKey } from '../../core/key-record.ts';
@@ -25,6 +26,7 @@ export interface MemoryStoreOptions {
 
 // Two looks per charge: at most one new subject per hit, so ended ones leave faster than new ones come.
 const SWEPT_PER_HIT = 2;
+const SUBJECT_CHARACTERS_MAX = 128;
 
 export class MemoryStore implements CounterStore {
   readonly #clock: Pick<Clock, 'nowMillis'>;
@@ -33,6 +35,8 @@ export class MemoryStore implements CounterStore {
   /** In the order of their last charge. */
   readonly #subjects = new Map<string, Subject>();
   #sweep = this.#subjects.entries();
+  /** Kept, since a new one walks over everything that was deleted before the first entry. */
+  #oldest = this.#subjects.entries();
   #evicted = 0;
 
   constructor({ clock, subjectsMax, keys }: MemoryStoreOptions) {
@@ -66,8 +70,8 @@ export class MemoryStore implements CounterStore {
 
   forget(targets: readonly Pick<Target, 'subject'>[], windowSeconds?: number): Promise<void> {
     for (const { subject } of targets) {
-      if (windowSeconds === undefined) this.#subjects.delete(subject);
-      else this.#subjects.get(subject)?.counts.delete(windowSeconds);
+      if (windowSeconds === undefined) this.#subjects.delete(shortened(subject));
+      else this.#subjects.get(shortened(subject))?.counts.delete(windowSeconds);
     }
     return Promise.resolve();
   }
@@ -91,10 +95,11 @@ export class MemoryStore implements CounterStore {
     return hits.map((hit, index) => {
       const { standing, target } = resolved[index] as ResolvedHit;
       if (target === undefined) return { standing, windows: [], counts: [] };
+      const held = this.#subjects.get(shortened(target.subject));
       const counts: number[] = [];
       let fits = true;
       for (const { seconds, algorithm, max } of target.windows) {
-        const stored = earlier?.get(target.subject, seconds) ?? this.#subjects.get(target.subject)?.counts.get(seconds);
+        const stored = earlier?.get(target.subject, seconds) ?? held?.counts.get(seconds);
         const { start, used } = algorithm.current(stored, seconds, nowSeconds);
         counts.push(start, used);
         if (isOver(used, hit.need, max)) fits = false;
@@ -105,15 +110,16 @@ export class MemoryStore implements CounterStore {
   }
 
   #charge(target: Target, cost: number, nowSeconds: number): void {
-    const subject = this.#subjects.get(target.subject) ?? { counts: new Map(), endsAt: 0 };
+    const name = shortened(target.subject);
+    const subject = this.#subjects.get(name) ?? { counts: new Map(), endsAt: 0 };
     for (const { seconds, algorithm } of target.windows) {
       const { start, used } = algorithm.current(subject.counts.get(seconds), seconds, nowSeconds);
       const count = { start, used: charged(used, cost) };
       subject.counts.set(seconds, count);
       subject.endsAt = Math.max(subject.endsAt, algorithm.end(count, seconds));
     }
-    this.#subjects.delete(target.subject);
-    this.#subjects.set(target.subject, subject);
+    this.#subjects.delete(name);
+    this.#subjects.set(name, subject);
     this.#makeRoom(nowSeconds);
   }
 
@@ -128,12 +134,25 @@ export class MemoryStore implements CounterStore {
       if (subject.endsAt <= nowSeconds) this.#subjects.delete(name);
     }
     if (this.#subjects.size <= this.#subjectsMax) return;
-    const oldest = this.#subjects.entries().next();
-    if (oldest.done) return;
-    const [name, subject] = oldest.value;
+    const [name, subject] = this.#nextOldest();
     this.#subjects.delete(name);
     if (subject.endsAt > nowSeconds) this.#evicted += 1;
   }
+
+  /** Everything that stood before it was deleted, or charged again and put behind the others. */
+  #nextOldest(): [string, Subject] {
+    const next = this.#oldest.next();
+    if (!next.done) return next.value;
+    this.#oldest = this.#subjects.entries();
+    return this.#nextOldest();
+  }
+}
+
+/** Callers choose how long a value is: however many subjects are held, what they take is known. */
+function shortened(subject: string): string {
+  if (subject.length <= SUBJECT_CHARACTERS_MAX) return subject;
+  // As UTF-16, since values that are not UTF-8 would be one. No subject looks like a hash: each begins with a length and a colon.
+  return hash('sha256', Buffer.from(subject, 'utf16le'), 'base64url');
 }
 
 /** What earlier hits of the same call will have charged, so that a subject named twice is counted twice. */

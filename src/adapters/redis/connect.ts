@@ -1,5 +1,6 @@
 /** Opens connections to Redis, to one server, by Sentinel or to a Cluster: none queues while it is down, none gives up coming back. */
-import { Cluster, Redis } from 'ioredis';
+import { type Cluster, Redis } from 'ioredis';
+import { PatientCluster } from './patient-cluster.ts';
 import { Startup, type StartupTimes } from './startup.ts';
 import { type RedisTls, tlsOptions } from './tls.ts';
 
@@ -54,8 +55,11 @@ export interface RedisEvents {
 /** Of each connection to a node that serves commands; those that sentinels and the map of slots are asked by do not count. */
 export interface PoolEvents {
   opened(): void;
-  /** @param local whether it was closed from here */
-  closed(local: boolean): void;
+  closed(): void;
+  /** It takes commands: whoever logs in is let in, and the server has its data. */
+  ready(): void;
+  /** What was ready is no more. */
+  unready(): void;
 }
 
 /** A way to Redis, whatever its topology. */
@@ -64,9 +68,7 @@ export interface RedisConnection {
   readonly client: Redis | Cluster;
   /** Keys of one script or transaction must be of one slot. */
   readonly isCluster: boolean;
-  /** Whether a connection is there; of a Cluster, to any primary. */
-  readonly connected: boolean;
-  /** To be called before every command: those of one turn of the event loop leave in one write for each node. */
+  /** What is sent after it in the same turn of the event loop leaves in one write for each node. */
   joinTurn(): void;
   /** Commands that wait are failed. */
   close(): void;
@@ -106,13 +108,13 @@ function openServer(options: RedisOptions, startup: Startup, watch: Watch): Redi
     retryStrategy: (times: number) => startup.delayMillis(times),
     enableOfflineQueue: false,
   });
-  watch.node(client, () => true);
+  watch.node(client, () => {
+    startup.connected();
+    watch.back();
+  });
   return {
     client,
     isCluster: false,
-    get connected() {
-      return client.status === 'ready';
-    },
     joinTurn: oneWritePerTurn(() => [client]),
     close: () => watch.close(client),
   };
@@ -165,31 +167,50 @@ function openCluster(
   watch: Watch,
 ): RedisConnection {
   const startupNodes = nodes.map(({ host = '127.0.0.1', port = 6_379 }) => ({ host, port }));
-  const client = new Cluster(startupNodes, {
+  const client = new PatientCluster(startupNodes, {
     ...clusterOptions(startup),
     redisOptions: clientOptions(options),
     lazyConnect: true,
   });
   const primaries = () => client.nodes('master');
-  const isWhole = () => client.status === 'ready' && primaries().every(({ status }) => status === 'ready');
+  const backIfWhole = () => {
+    if (isWhole(client)) watch.back();
+  };
   client.on('+node', (node: Redis) => {
-    watch.node(node, isWhole);
+    watch.node(node, backIfWhole);
     asksForSlotsInNumbers(node);
     // Otherwise the first command would wait for the connection, and those behind it would fail.
     if (!node.options.readOnly) node.connect().catch(ignore);
   });
   // Nodes are watched one by one. This one is of the attempts to learn the slots from any of them.
-  client.on('error', (error) => watch.lost(error));
+  client.on('error', (error) => watch.lost(withCause(error)));
+  // A server that is in no Cluster takes connections, too.
+  client.on('ready', () => startup.connected());
+  client.on('ready', backIfWhole);
+  // What is missed may have lost its slots to others.
+  client.on('refresh', backIfWhole);
   client.connect().catch(ignore);
   return {
     client,
     isCluster: true,
-    get connected() {
-      return client.status === 'ready' && primaries().some(({ status }) => status === 'ready');
-    },
     joinTurn: oneWritePerTurn(primaries),
     close: () => watch.close(client),
   };
+}
+
+/** Whether everybody is connected to who has slots by the map: ioredis forgets a node that is lost until it renews that. */
+function isWhole(client: Cluster): boolean {
+  const ready = client.nodes('master').filter(({ status }) => status === 'ready');
+  const reached = new Set(ready.map(({ options: { host, port } }) => `${host}:${port}`));
+  return client.status === 'ready' && client.slots.every(([owner]) => owner !== undefined && reached.has(owner));
+}
+
+/** What ioredis says of its attempt to ask all nodes, and what the last of them said. */
+function withCause(error: Error & { readonly lastNodeError?: Error | null }): Error {
+  const { lastNodeError } = error;
+  if (!lastNodeError) return error;
+  // Redis repeats the arguments of a command that it does not know.
+  return new Error(`${error.message} ${lastNodeError.message.replace(/,? with args beginning with.*/s, '')}`);
 }
 
 /** Only what was refused without having been run is sent again: redirected, or of a slot that moves. */
@@ -221,32 +242,31 @@ class Watch {
   readonly #startup: Startup;
   readonly #events: RedisEvents;
   #isLost = false;
-  #isClosing = false;
 
   constructor(startup: Startup, events: RedisEvents) {
     this.#startup = startup;
     this.#events = events;
   }
 
-  /** @param isWhole whether no other node is missed */
-  node(redis: Redis, isWhole: () => boolean): void {
+  node(redis: Redis, onReady: () => void): void {
     const { pool } = this.#events;
     let isOpen = false;
+    let isReady = false;
     redis.on('connect', () => {
       isOpen = true;
       pool?.opened();
     });
     redis.on('close', () => {
-      if (isOpen) pool?.closed(this.#isClosing);
+      if (isReady) pool?.unready();
+      if (isOpen) pool?.closed();
       isOpen = false;
+      isReady = false;
     });
     redis.on('error', (error) => this.lost(error));
     redis.on('ready', () => {
-      this.#startup.connected();
-      if (this.#isLost && isWhole()) {
-        this.#isLost = false;
-        this.#events.onBack();
-      }
+      isReady = true;
+      pool?.ready();
+      onReady();
     });
   }
 
@@ -256,8 +276,13 @@ class Watch {
     this.#isLost = true;
   }
 
+  /** Nothing is missed any more. */
+  back(): void {
+    if (this.#isLost) this.#events.onBack();
+    this.#isLost = false;
+  }
+
   close(client: Redis | Cluster): void {
-    this.#isClosing = true;
     this.#startup.stop();
     client.disconnect();
   }

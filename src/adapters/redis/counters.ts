@@ -5,14 +5,16 @@ import type { Hit, Target } from '../../core/hit.ts';
 import type { RedisConnection } from './connect.ts';
 import { recordKey } from './record-key.ts';
 import { readSource, type Script, Scripts, scriptOf } from './scripts.ts';
-import { slotOf } from './slot.ts';
+import { SLOTS, slotOf } from './slot.ts';
 import { argumentsOf, readReply } from './take-call.ts';
 import { generalScript, straightScript } from './unroll.ts';
 
 /** How long the trace of a probe stays. */
 const PROBE_MILLIS = 1_000;
-/** In a Cluster, so many keys are asked for, each on a slot of its own: any primary has some of them. */
+/** In a Cluster, so many keys are asked for, each in a stretch of slots of its own: no primary has more of them than is its share. */
 const PROBES_IN_CLUSTER = 16;
+// Sixteen stretches are hit after 50 names on average. With a hash tag in the prefix all are on one slot, and one name is enough.
+const PROBE_NAMES_TRIED_MAX = 1_000;
 
 export interface CountersOptions {
   readonly redis: RedisConnection;
@@ -41,6 +43,7 @@ export class Counters {
   readonly #refund = scriptOf(readSource('refund.lua'));
   readonly #prefix: string;
   readonly #jitter: string;
+  readonly #probes: readonly string[];
   /** By the lengths of the windows, and whether there is an API key: as many as policies and units have combinations. */
   readonly #straight = new Map<string, Script>();
 
@@ -49,6 +52,7 @@ export class Counters {
     this.#scripts = new Scripts(redis);
     this.#prefix = `${keyPrefix}hr:`;
     this.#jitter = String(expirationJitterMaxSeconds);
+    this.#probes = redis.isCluster ? probesOverSlots(this.#prefix) : [`${this.#prefix}probe`];
   }
 
   get isCluster(): boolean {
@@ -80,8 +84,7 @@ export class Counters {
    * take one: a smaller part that is down, or says nothing, does not keep the rest from being asked.
    */
   probe(): Promise<void> {
-    if (!this.isCluster) return this.#probeAt('probe');
-    return byMajority(Array.from({ length: PROBES_IN_CLUSTER }, (_, index) => this.#probeAt(`probe:${index}`)));
+    return byMajority(this.#probes.map((key) => this.#probeAt(key)));
   }
 
   slotOf(counted: Counted): number {
@@ -92,9 +95,9 @@ export class Counters {
     this.#redis.close();
   }
 
-  async #probeAt(name: string): Promise<void> {
+  async #probeAt(key: string): Promise<void> {
     this.#redis.joinTurn();
-    await this.#redis.client.set(this.#prefix + name, '', 'PX', PROBE_MILLIS);
+    await this.#redis.client.set(key, '', 'PX', PROBE_MILLIS);
   }
 
   #scriptFor(hits: readonly Hit[]): Script {
@@ -128,6 +131,16 @@ export class Counters {
 function keyOf(subject: string): string {
   // Encoded as UTF-8, all values that are not UTF-8 would be one.
   return hash('sha256', subject.isWellFormed() ? subject : Buffer.from(subject, 'utf16le'), 'base64url');
+}
+
+function probesOverSlots(prefix: string): readonly string[] {
+  const keys = new Map<number, string>();
+  for (let tried = 0; tried < PROBE_NAMES_TRIED_MAX && keys.size < PROBES_IN_CLUSTER; tried++) {
+    const key = `${prefix}probe:${tried}`;
+    const stretch = Math.floor((slotOf(key) * PROBES_IN_CLUSTER) / SLOTS);
+    if (!keys.has(stretch)) keys.set(stretch, key);
+  }
+  return [...keys.values()];
 }
 
 /** Settles as more than half do, or fails as half do; those that say nothing are not waited for. */

@@ -2,6 +2,7 @@
 --
 -- KEYS   [1] a counter, see take.lua
 -- ARGV   [1] the length in seconds
+-- reply  1, or 0 if there is no such counter
 
 local RECORD_BYTES = 16
 

@@ -5,6 +5,7 @@
 import { type Found, isChargedHit, type Outcome, type Taken, verdictOf } from '../../core/decision.ts';
 import { type Hit, type Target, targetOf } from '../../core/hit.ts';
 import type { Standing } from '../../core/key-record.ts';
+import { charged } from '../../core/window.ts';
 import type { ChargeMade } from './counters.ts';
 
 /** What can be charged by one call, and how. */
@@ -16,11 +17,12 @@ export interface Parts {
 }
 
 /**
- * Whether it is known only from the record where the hit is counted: keys without a record are counted by what callers
- * share, which is not beside it.
+ * Whether it is known only from the record in which part the hit is counted: keys without a record are counted by what
+ * callers share, which may be in another than the record.
  */
-export function roams({ key }: Hit): boolean {
-  return key?.unknown !== undefined && key.unknown.record === undefined;
+export function roams(hit: Hit, parts: Parts): boolean {
+  const unknown = hit.key?.unknown;
+  return unknown !== undefined && parts.partOf(unknown) !== parts.partOf(hit);
 }
 
 /** One hit alone that roams. One call if the key has a record, two if it has none. */
@@ -40,10 +42,13 @@ export async function takeInParts(hits: readonly Hit[], parts: Parts): Promise<T
     clocks.push(nowSeconds);
     return found;
   };
-  const located = await locate(hits, parts, ask);
+  // One and the same hit given twice is two.
+  const each = hits.map((hit) => ({ ...hit }));
+  const located = await locate(each, parts, ask);
   const sent = await withStopsDecided(located.hits, parts, ask);
-  const found = await new PartedTake(sent, parts, ask).run();
-  const standings = found.map((each, index) => ({ ...each, standing: located.standings[index] ?? each.standing }));
+  const run = await new PartedTake(sent, parts, ask).run();
+  const found = withHeld(located.hits, run, (hit, index) => hit.cost - (sent[index] as Hit).cost);
+  const standings = found.map((one, index) => ({ ...one, standing: located.standings[index] ?? one.standing }));
   // The clock that is behind: no window of any part ends before it.
   return { nowSeconds: Math.min(...clocks), found: standings };
 }
@@ -58,13 +63,13 @@ async function locate(
 ): Promise<{ hits: Hit[]; standings: (Standing | undefined)[] }> {
   const standings = await Promise.all(
     hits.map(async (hit) => {
-      if (!roams(hit)) return undefined;
+      if (!roams(hit, parts)) return undefined;
       const [found] = await ask(parts.partOf(hit), [{ ...withoutUnknown(hit), cost: 0 }]);
       return found?.standing;
     }),
   );
   const located = hits.map((hit, index) =>
-    roams(hit) ? (sharedHit(hit, standings[index]) ?? withoutUnknown(hit)) : hit,
+    roams(hit, parts) ? (sharedHit(hit, standings[index]) ?? withoutUnknown(hit)) : hit,
   );
   return { hits: located, standings };
 }
@@ -90,20 +95,50 @@ async function withStopsDecided(hits: readonly Hit[], parts: Parts, ask: Ask): P
   const found = new Map<Hit, Found>();
   await Promise.all(
     [...byPart].map(async ([part, group]) => {
-      const read = await ask(part, group.map(withoutCharge));
+      const answers = await ask(part, group.map(withoutCharge));
       group.forEach((hit, index) => {
-        found.set(hit, read[index] as Found);
+        found.set(hit, answers[index] as Found);
       });
     }),
   );
+  const read = stops.map((hit) => found.get(hit) as Found);
   const verdict = verdictOf(
     stops,
-    stops.map((hit) => found.get(hit) as Found),
+    withHeld(stops, read, (hit) => hit.cost),
   );
-  const charged = new Set(stops.filter((hit, index) => isChargedHit(hit, verdict.outcomes[index] as Outcome, verdict)));
+  const changing = new Set(
+    stops.filter((hit, index) => isChargedHit(hit, verdict.outcomes[index] as Outcome, verdict)),
+  );
   return hits.map((hit) => {
     if (hit.charging !== 'stop') return hit;
-    return { ...(charged.has(hit) ? hit : withoutCharge(hit)), charging: 'always' };
+    return { ...(changing.has(hit) ? hit : withoutCharge(hit)), charging: 'always' };
+  });
+}
+
+/**
+ * What one script lets those charged by `stop` find: what earlier hits on the same counter hold, charged in the end or not.
+ * @param heldOf what of a hit's cost is not in the counts of those after it
+ */
+function withHeld(
+  hits: readonly Hit[],
+  found: readonly Found[],
+  heldOf: (hit: Hit, index: number) => number,
+): readonly Found[] {
+  const held = new Map<string, number>();
+  return hits.map((hit, index) => {
+    const one = found[index] as Found;
+    const { record, subject } = (one.standing && targetOf(hit, one.standing)) ?? hit;
+    const names = one.windows.map(({ seconds }) => JSON.stringify([record, subject, seconds]));
+    const before = names.map((name) => held.get(name) ?? 0);
+    names.forEach((name, at) => {
+      held.set(name, (before[at] as number) + heldOf(hit, index));
+    });
+    if (hit.charging !== 'stop') return one;
+    // Of every window its start, then what was used.
+    const counts = one.counts.map((count, at) =>
+      at % 2 === 0 ? count : charged(count, before[(at - 1) / 2] as number),
+    );
+    return { ...one, counts };
   });
 }
 
@@ -115,10 +150,9 @@ class PartedTake {
   readonly #charges: { readonly part: number; readonly charge: ChargeMade }[] = [];
   #denied = false;
 
-  /** @param hits none roams; those charged by `stop` are in one part */
+  /** @param hits each an object of its own; none roams; those charged by `stop` are in one part */
   constructor(hits: readonly Hit[], parts: Parts, ask: Ask) {
-    // One and the same hit given twice is two.
-    this.#hits = hits.map((hit) => ({ ...hit }));
+    this.#hits = hits;
     this.#parts = parts;
     this.#ask = ask;
   }

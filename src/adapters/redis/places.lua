@@ -15,13 +15,14 @@
 -- Lists are sorted sets: by creation with a sequence number as score, which no clock can turn back; by name with score 0,
 -- where Redis orders members by their bytes.
 
--- Its place in the order of creation, if it has one. What is of another type than it should be fails here, before anything
--- is written.
+-- Its place in the order of creation, if it has one; where this is done again, it has that in the new list already. What is
+-- of another type than it should be fails here, before anything is written.
 local function place_of(key)
-  for list = key + 3, key + 5 do
+  for list = key + 4, key + 5 do
     redis.call('ZSCORE', KEYS[list], ARGV[1])
   end
-  return redis.call('ZSCORE', KEYS[key + 2], ARGV[1])
+  local after = redis.call('ZSCORE', KEYS[key + 3], ARGV[1])
+  return redis.call('ZSCORE', KEYS[key + 2], ARGV[1]) or after
 end
 
 -- A script is refused by a full Redis at its first write: nothing is written then. A number that is not used is no matter,

@@ -1,5 +1,5 @@
 /** API-key records in Redis: every call costs the same whatever the number of records. What may change is key-record.ts's matter. */
-import { hash } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import type { StoredKey } from '../../core/key-record.ts';
 import type { AuditEntry, KeyQuery, KeyRegistry, KeyWrite, Page, WriteOutcome } from '../../ports/key-registry.ts';
 import type { RedisConnection } from './connect.ts';
@@ -53,7 +53,7 @@ export class RedisKeys implements KeyRegistry {
   }
 
   async write({ before, after, audit, once }: KeyWrite): Promise<WriteOutcome> {
-    const { id, version } = after.record;
+    const { id } = after.record;
     const now = placesOf(after.record);
     const old = before === undefined ? now : placesOf(before.record);
     const { set, gone } = fieldChange(before, after);
@@ -79,7 +79,8 @@ export class RedisKeys implements KeyRegistry {
         this.#stepped === undefined ? reply : replyText(reply),
         String(once?.seconds ?? 0),
       ],
-      markKey: `${this.#shelf}placed:${id}:${version}`,
+      // Not of the version: a record that lost its last write to a failover comes to the same one again.
+      markKey: `${this.#shelf}placed:${id}:${randomUUID()}`,
     };
     if (this.#stepped !== undefined) return this.#stepped.write(write, replyKey);
     const keys = [write.recordKey, ...write.placesKeys];

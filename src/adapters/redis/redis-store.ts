@@ -34,7 +34,7 @@ export class RedisStore implements CounterStore {
     const [hit] = hits;
     if (this.#parts === undefined || hit === undefined) return this.#main.take(hits);
     if (hits.length > 1) return this.#takeSeveral(hits, this.#parts);
-    return roams(hit) ? takeRoaming(hit, this.#parts) : this.#countersOf(hit).take(hits);
+    return roams(hit, this.#parts) ? takeRoaming(hit, this.#parts) : this.#countersOf(hit).take(hits);
   }
 
   async forget(targets: readonly Counted[], windowSeconds?: number): Promise<void> {
@@ -55,7 +55,7 @@ export class RedisStore implements CounterStore {
 
   #takeSeveral(hits: readonly Hit[], parts: Parts): Promise<Taken> {
     const part = parts.partOf(hits[0] as Hit);
-    if (hits.every((hit) => !roams(hit) && parts.partOf(hit) === part)) return parts.take(part, hits);
+    if (hits.every((hit) => !roams(hit, parts) && parts.partOf(hit) === part)) return parts.take(part, hits);
     return takeInParts(hits, parts);
   }
 

@@ -22,7 +22,7 @@ export interface SteppedWrite {
   /** All of the lists' slot. */
   readonly placesKeys: readonly string[];
   readonly placesArgs: readonly string[];
-  /** Made once for each version of a record; of the lists' slot. */
+  /** Of this change alone, also among attempts at one and the same; of the lists' slot. */
   readonly markKey: string;
 }
 
@@ -45,6 +45,7 @@ export class SteppedWrites {
 
   /** @param replyKey where the reply is remembered, if it is */
   async write(write: SteppedWrite, replyKey: string | undefined): Promise<WriteOutcome> {
+    // The mark makes it differ from the claim of whoever comes after this one has ended, also for the same record.
     const claim = CLAIM + JSON.stringify([write.recordKey, write.markKey]);
     if (replyKey !== undefined) {
       const refused = await this.#claim(replyKey, claim);

@@ -214,7 +214,7 @@ while next_key <= #KEYS do
   end
   local misfits = hit.over or not hit.key
   denied = denied or (misfits and denies == ALONE)
-  stopped = stopped or (misfits and hit.charging == STOP)
+  stopped = stopped or (hit.over and hit.charging == STOP)
   if denies == JOINTLY then
     joint = joint + 1
     joint_over = joint_over + (misfits and 1 or 0)

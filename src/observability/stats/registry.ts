@@ -83,6 +83,11 @@ export class StatsRegistry {
     this.#countsOf(domain, counted.statsKey).add(tallyOf(counted, this.#options.nearLimitRatio));
   }
 
+  /** Hits that nobody could count. @param hits negative for a refund, which is none */
+  attempted(domain: string, statsKey: string, hits: number): void {
+    this.#countsOf(domain, statsKey).totalHits += Math.max(0, hits);
+  }
+
   /** `a.b` and the key `c` have the name of `a` and `b.c`: the second one has its domain before it, which takes time. */
   #countsOf(domain: string, statsKey: string): LimitCounts {
     let key = statsKey;

@@ -16,10 +16,16 @@ export function statsObserver(registry: StatsRegistry): RequestObserver {
         if (counted !== undefined) registry.counted(domain, counted);
       }
     },
-    undecided({ door }, { code }) {
+    undecided({ door, domain }, { code }, plan) {
       if (door === 'admin') return;
       if (code.startsWith('STORE_')) registry.redisError.add(1);
       else registry.serviceError.add(1);
+      if (domain === undefined || plan === undefined) return;
+      // As envoyproxy/ratelimit, which counts them before it asks the store.
+      for (const planned of plan.descriptors) {
+        const hit = planned === undefined ? undefined : plan.hits[planned.hitAt];
+        if (planned !== undefined && hit !== undefined) registry.attempted(domain, planned.statsKey, hit.cost);
+      }
     },
     refused({ door }) {
       if (door !== 'admin') registry.serviceError.add(1);

@@ -53,7 +53,9 @@ function inShortForm(error: unknown): unknown {
 function keyedDomain(policies: PolicySet | undefined): string {
   // As good as any: without policies nothing can be decided.
   if (policies === undefined) return API_KEY;
-  const domains = [...policies.values()].filter(({ root }) => root.children.has(API_KEY)).map(({ domain }) => domain);
+  const domains = [...policies.values()]
+    .filter(({ root }) => root.children.get(API_KEY)?.keys !== undefined)
+    .map(({ domain }) => domain);
   if (domains.length === 1) return domains[0] as string;
   const why = domains.length === 0 ? 'no domain limits api_key' : `api_key is limited by ${domains.join(', ')}`;
   throw new InvalidRequest('domain', `domain is required: ${why}`);

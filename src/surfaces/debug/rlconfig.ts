@@ -26,7 +26,7 @@ function limitsOf({ limit, keys }: PolicyNode): readonly Limit[] {
 
 function* linesOfLimit(name: string, { windows, shadow, quota, unlimited }: Limit): Generator<string> {
   const modes = `shadow_mode: ${shadow}, quota_mode: ${quota}`;
-  if (unlimited) yield `${oneLine(name)}: unit=UNKNOWN requests_per_unit=0, ${modes}, unlimited: true\n`;
+  if (unlimited) yield `${oneLine(name)}: unit=UNKNOWN requests_per_unit=0, ${modes}\n`;
   for (const window of windows) {
     yield `${oneLine(name)}: unit=${unitText(window)} requests_per_unit=${window.max}, ${modes}\n`;
   }

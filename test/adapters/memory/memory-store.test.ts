@@ -40,6 +40,27 @@ describe('a full memory', () => {
     expect(store.evicted).toBe(2);
   });
 
+  test('holds the ones that were charged last, however often that changes', async () => {
+    const store = storeOf(20);
+    let last: string[] = [];
+    for (let time = 0; time < 3_000; time++) {
+      const subject = `s${(time * time) % 97}`;
+      last = [...last.filter((each) => each !== subject), subject].slice(-20);
+      await charge(store, subject);
+    }
+    const held = await used(store, ...Array.from({ length: 97 }, (_, index) => `s${index}`));
+    expect(held.flatMap((count, index) => (count > 0 ? [`s${index}`] : [])).sort()).toEqual(last.sort());
+  });
+
+  test('tells subjects apart however long they are, and forgets them by their names', async () => {
+    const store = storeOf(10);
+    const [one, other] = [`${'x'.repeat(5_000)}1`, `${'x'.repeat(5_000)}2`];
+    await charge(store, one, one, other);
+    expect(await used(store, one, other)).toEqual([2, 1]);
+    await store.forget([{ subject: one }]);
+    expect(await used(store, one, other)).toEqual([0, 1]);
+  });
+
   test('does not take a peek or a denial for a charge', async () => {
     const store = storeOf(2);
     await charge(store, 'a', 'b');

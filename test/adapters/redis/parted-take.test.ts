@@ -97,6 +97,23 @@ test('those that stop each other, in several parts, are read before any is charg
   expect(await used('x1', 'x2')).toEqual([0, 1]);
 });
 
+test.each([
+  { title: 'which it exceeds', max: 1 },
+  { title: 'which it does not exceed', max: 2 },
+])(
+  'of a subject twice among those that stop each other, with a limit $title, one finds the charge of the other',
+  async ({ max }) => {
+    const stop = { charging: 'stop' as const, denies: 'never' as const };
+    const twice = hit('x1', limits(max), stop);
+    const apart = await takeInParts([twice, twice, hit('x2', limits(9), stop)], parts);
+    const [sum, other] = await used('x1', 'x2');
+    const other1 = hit('z1', limits(max), stop);
+    const together = await store.take([other1, other1, hit('z2', limits(9), stop)]);
+    expect(apart.found).toEqual(together.found);
+    expect([sum, other]).toEqual(await used('z1', 'z2'));
+  },
+);
+
 test('a part that fails fails the call, and what is known to be charged is given back', async () => {
   broken = 2;
   await expect(takeInParts([hit('x1', limits(9)), hit('x2', limits(9)), hit('x3', limits(9))], parts)).rejects.toThrow(

@@ -5,6 +5,7 @@ import { Startup } from '../../../src/adapters/redis/startup.ts';
 import { until } from '../../support/children.ts';
 import { freePort } from '../../support/ports.ts';
 import { TestRedis } from '../../support/redis.ts';
+import { isConnected } from '../../support/redis-connected.ts';
 
 let server: TestRedis;
 beforeAll(async () => {
@@ -14,32 +15,63 @@ afterAll(() => server.stop());
 
 function open(options: Pick<RedisOptions, 'topology'> & Partial<RedisOptions>) {
   const told: string[] = [];
+  const reasons: string[] = [];
   const startup = { initialMillis: 20, maxMillis: 50, maxElapsedMillis: 0 };
   const redis = openRedis(
     { dialTimeoutMillis: 500, startup, ...options },
     {
-      onLost: () => told.push('lost'),
+      onLost: ({ message }) => {
+        told.push('lost');
+        reasons.push(message);
+      },
       onBack: () => told.push('back'),
       onGiveUp: (error) => told.push(error.message),
-      pool: { opened: () => told.push('opened'), closed: (local) => told.push(local ? 'closed' : 'closed by Redis') },
+      pool: {
+        opened: () => told.push('opened'),
+        closed: () => told.push('closed'),
+        ready: () => told.push('ready'),
+        unready: () => told.push('unready'),
+      },
     },
   );
-  return { redis, told };
+  return { redis, told, reasons };
 }
 
 test('opened, lost, back and closed are told once each', async () => {
   const { redis, told } = open({ topology: { type: 'single', endpoint: { host: '127.0.0.1', port: server.port } } });
-  expect(redis.connected).toBe(false);
-  await until('it is connected', () => redis.connected);
+  expect(isConnected(redis)).toBe(false);
+  await until('it is connected', () => isConnected(redis));
   await server.kill();
   await until('it is lost', () => told.includes('lost'));
-  expect(redis.connected).toBe(false);
+  expect(isConnected(redis)).toBe(false);
   await server.start();
   await until('it is back', () => told.includes('back'));
-  expect(redis.connected).toBe(true);
+  expect(isConnected(redis)).toBe(true);
   redis.close();
-  await until('it is closed', () => told.includes('closed'));
-  expect(told).toEqual(['opened', 'closed by Redis', 'lost', 'opened', 'back', 'closed']);
+  await until('it is closed', () => told.filter((each) => each === 'closed').length === 2);
+  const once = ['opened', 'ready', 'unready', 'closed'];
+  expect(told).toEqual([...once, 'lost', 'opened', 'ready', 'back', 'unready', 'closed']);
+});
+
+test('a connection that is not let in is opened, and never ready', async () => {
+  await server.client.config('SET', 'requirepass', 'right');
+  const endpoint = { host: '127.0.0.1', port: server.port };
+  const { redis, told } = open({ topology: { type: 'single', endpoint }, auth: { password: 'wrong' } });
+  await until('it has come again', () => told.filter((each) => each === 'opened').length > 2);
+  redis.close();
+  await server.client.config('SET', 'requirepass', '');
+  expect(told).not.toContain('ready');
+});
+
+test('a Cluster that is none is given up, and what the server says of it is told', async () => {
+  const nodes = [{ host: '127.0.0.1', port: server.port }];
+  const startup = { initialMillis: 20, maxMillis: 50, maxElapsedMillis: 500 };
+  const { redis, told, reasons } = open({ topology: { type: 'cluster', nodes }, startup });
+  const said = 'Failed to refresh slots cache. ERR This instance has cluster support disabled';
+  const givenUp = `REDIS_STARTUP_MAX_ELAPSED_TIME: no connection to Redis within 500 ms: ${said}`;
+  await until('it is given up', () => told.includes(givenUp));
+  redis.close();
+  expect(reasons).toEqual([said]);
 });
 
 describe('the first connection', () => {

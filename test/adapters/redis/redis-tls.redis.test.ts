@@ -10,6 +10,7 @@ import type { RedisTls } from '../../../src/adapters/redis/tls.ts';
 import { Authority, type CertificateFiles } from '../../support/certificates.ts';
 import { endChild, startChild, until } from '../../support/children.ts';
 import { freePort } from '../../support/ports.ts';
+import { isConnected } from '../../support/redis-connected.ts';
 
 let authority: Authority;
 let stranger: Authority;
@@ -70,7 +71,7 @@ function mine(): Partial<RedisTls> {
 }
 
 async function answers(redis: RedisConnection): Promise<void> {
-  await until('it is connected', () => redis.connected);
+  await until('it is connected', () => isConnected(redis));
   await new RedisStore({ redis, keyPrefix: '', expirationJitterMaxSeconds: 0 }).probe();
 }
 
@@ -79,7 +80,7 @@ async function refusal(lost: readonly Error[], redis: RedisConnection): Promise<
   const isRefused = () => lost.some(({ message }) => !message.includes('ECONNREFUSED'));
   redis.client.on('error', (error: Error) => (lost as Error[]).push(error));
   await until('it is refused', isRefused);
-  expect(redis.connected).toBe(false);
+  expect(isConnected(redis)).toBe(false);
   return lost.find(({ message }) => !message.includes('ECONNREFUSED'))?.message ?? '';
 }
 
@@ -126,8 +127,8 @@ describe('nobody is spoken with', () => {
     const port = await serve(authority.issue({ names: ['127.0.0.1'] }));
     const { redis } = openTls(port, { caPath: authority.caPath });
     const reached = openTls(port, mine());
-    await until('the server is there', () => reached.redis.connected);
-    expect(redis.connected).toBe(false);
+    await until('the server is there', () => isConnected(reached.redis));
+    expect(isConnected(redis)).toBe(false);
   });
 });
 

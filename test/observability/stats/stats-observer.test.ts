@@ -7,6 +7,7 @@ import { statsObserver } from '../../../src/observability/stats/stats-observer.t
 import { statsdForms } from '../../../src/observability/stats/statsd-lines.ts';
 import { StatsdSink } from '../../../src/observability/stats/statsd-sink.ts';
 import type { RequestObserver } from '../../../src/ports/observer.ts';
+import { of, plan, policyOf } from '../../core/build.ts';
 import { callOf, decisionOf } from './decisions.ts';
 
 const LIMITS = 'ratelimit.service.rate_limit';
@@ -88,8 +89,19 @@ test.each<[code: UndecidableCode, stat: string]>([
   ['STORE_BUSY', 'redis_error'],
 ])('a request that cannot be decided for %s is a %s', (code, stat) => {
   const { observer, sent } = started();
-  observer.undecided(callOf('d'), new Undecidable(code, 'late'));
+  observer.undecided(callOf('d'), new Undecidable(code, 'late'), undefined);
   expect(sent()).toEqual([`${CALL}.${stat}:1|c`]);
+});
+
+test('hits of a request that cannot be decided are in total_hits alone', () => {
+  const { observer, sent } = started();
+  const policy = policyOf([{ key: 'k', rate_limit: { unit: 'hour', requests_per_unit: 5 } }]);
+  const asked = plan(policy, [
+    of({ k: 'v' }, { hitsAddend: 3 }),
+    of({ k: 'v' }, { hitsAddend: 9, isNegativeHits: true }),
+  ]);
+  observer.undecided(callOf('d'), new Undecidable('STORE_FAILED', 'down'), asked);
+  expect(sent().sort()).toEqual([`${LIMITS}.d.k.total_hits:3|c`, `${CALL}.redis_error:1|c`].sort());
 });
 
 test('a request that is refused is a service_error', () => {
@@ -101,7 +113,7 @@ test('a request that is refused is a service_error', () => {
 test("the admin API's own limits are none of the reference's statistics", () => {
   const { observer, sent } = started();
   observer.decided(callOf('headroom_admin', { door: 'admin' }), decisionOf(['headroom_admin.token']));
-  observer.undecided(callOf('headroom_admin', { door: 'admin' }), new Undecidable('STORE_FAILED', 'down'));
+  observer.undecided(callOf('headroom_admin', { door: 'admin' }), new Undecidable('STORE_FAILED', 'down'), undefined);
   observer.refused({ door: 'admin' });
   expect(sent()).toEqual([]);
 });
@@ -131,7 +143,7 @@ describe('observers', () => {
     const seen: string[] = [];
     const both = observedBy(recording('a', seen), recording('b', seen));
     both.decided(callOf('d'), decisionOf([]));
-    both.undecided(callOf('d'), new Undecidable('STORE_OPEN', 'down'));
+    both.undecided(callOf('d'), new Undecidable('STORE_OPEN', 'down'), undefined);
     both.refused({ door: 'rls' });
     expect(seen).toEqual(['a decided', 'b decided', 'a undecided', 'b undecided', 'a refused', 'b refused']);
   });
