@@ -53,7 +53,10 @@ function overTally(hits: number, { over, near, cached, shadow }: Over): Tally {
   };
 }
 
-/** In single precision, as envoyproxy/ratelimit computes it: another rounding would move the threshold by one. */
+/**
+ * In single precision, as envoyproxy/ratelimit computes it: another rounding would move the threshold by one. No higher than
+ * the limit, which a ratio above 1 would make it, and the rounding of a large limit to what single precision has.
+ */
 function nearThreshold(max: number, ratio: number): number {
-  return Math.floor(Math.fround(Math.fround(max) * Math.fround(ratio)));
+  return Math.min(max, Math.floor(Math.fround(Math.fround(max) * Math.fround(ratio))));
 }

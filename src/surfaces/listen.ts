@@ -18,6 +18,9 @@ const REASONS: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'this machine has no such address',
 };
 
+// Another process was quicker to replace the socket of a dead one.
+const AT_PATH = { ...REASONS, EADDRINUSE: 'another process listens there' };
+
 /** As `listen`, for a server whose framework insists on opening it. @throws ListenError */
 export async function listenWith(
   open: (address: { port: number; host: string }) => Promise<unknown>,
@@ -50,7 +53,7 @@ export async function listenAtPath(server: Server, path: string): Promise<void> 
       await opened(server, { path });
     });
   } catch (error) {
-    throw cannotListen(path, error);
+    throw cannotListen(path, error, AT_PATH);
   }
 }
 
@@ -82,7 +85,7 @@ function isAnswered(path: string): Promise<boolean> {
   });
 }
 
-function cannotListen(where: string, error: unknown): ListenError {
+function cannotListen(where: string, error: unknown, reasons = REASONS): ListenError {
   const { code, message } = error as NodeJS.ErrnoException;
-  return new ListenError(`cannot listen on ${where}: ${REASONS[code ?? ''] ?? message}`, error);
+  return new ListenError(`cannot listen on ${where}: ${reasons[code ?? ''] ?? message}`, error);
 }

@@ -76,10 +76,22 @@ describe('the threshold', () => {
     [4_294_967_295, 0.8, 3_435_973_888],
     [1, 0.8, 0],
     [0, 0.8, 0],
+    // Never above the limit: a ratio above 1 would put it there, as would the next number of single precision.
+    [10, 1.5, 10],
+    [16_777_219, 1, 16_777_219],
+    [4_294_967_295, 1, 4_294_967_295],
   ])('of %d by %d is %d, in single precision and rounded down', (max, ratio, threshold) => {
     // What is used up to the threshold is not near it.
     expect(tallyOf(counted(max, max, max), ratio).nearLimit).toBe(max - threshold);
   });
+});
+
+test.each<[max: number, ratio: number]>([
+  [10, 1.5],
+  [16_777_219, 1],
+  [4_294_967_295, 1],
+])('a hit that crosses a limit of %d, near from %d of it on, is over it and not near', (max, ratio) => {
+  expect(tallyOf(counted(5, max + 2, max), ratio)).toMatchObject({ nearLimit: 0, overLimit: 2 });
 });
 
 describe('whatever is counted', () => {
@@ -89,7 +101,7 @@ describe('whatever is counted', () => {
       hits: fc.integer({ min: 0, max: 40 }),
       max: fc.integer({ min: 0, max: 40 }),
       shadow: fc.boolean(),
-      ratio: fc.double({ min: 0, max: 1, noNaN: true }),
+      ratio: fc.double({ min: 0, max: 2, noNaN: true }),
     })
     .map(({ before, hits, max, shadow, ratio }) => {
       const one = counted(hits, before + hits, max, { shadow });

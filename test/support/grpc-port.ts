@@ -4,6 +4,7 @@ import { parsePolicy } from '../../src/adapters/policy-file/read-policy.ts';
 import { systemClock } from '../../src/adapters/system-clock/system-clock.ts';
 import { Limiter } from '../../src/app/limiter.ts';
 import type { Clock } from '../../src/ports/clock.ts';
+import type { Log } from '../../src/ports/log.ts';
 import { drain } from '../../src/surfaces/drain.ts';
 import type { GrpcConfig } from '../../src/surfaces/grpc/config.ts';
 import type { RouteOptions } from '../../src/surfaces/grpc/routes.ts';
@@ -36,6 +37,8 @@ export interface Logged {
 
 export class GrpcPort {
   readonly log: Logged[] = [];
+  /** What it writes is in `log`. */
+  readonly logger: Log;
   readonly health = new HealthState();
   port = 0;
   readonly #server: GrpcServer;
@@ -48,6 +51,7 @@ export class GrpcPort {
       (fields: object, message: string): void => {
         this.log.push({ level, message, fields: { ...fields } });
       };
+    this.logger = { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') };
     this.#server = new GrpcServer({
       config: {
         listen: { host: '127.0.0.1', port: 0 },
@@ -59,7 +63,7 @@ export class GrpcPort {
       random: (count) => new Uint8Array(count).fill(random),
       limiter: this.#limiter(),
       health: this.health,
-      log: { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') },
+      log: this.logger,
       tracer: undefined,
       onCall,
     });

@@ -79,6 +79,11 @@ export class Http2Peer {
     this.#write(0, END_STREAM, stream, message(encoded(QUESTION)));
   }
 
+  /** Gives a call up (CANCEL), as a gateway does whose own time for it is over. */
+  cancel(stream: number): void {
+    this.#write(3, 0, stream, Buffer.from([0, 0, 0, 8]));
+  }
+
   /** Calls one after the other until GOAWAY is read, and acknowledges PINGs. @returns how many calls it made */
   async callUntilAskedToGo(): Promise<number> {
     let calls = 0;

@@ -1,10 +1,11 @@
 /** A unix socket in place of the port: whose it is, and what becomes of its file. */
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { listenAtPath } from '../../src/surfaces/listen.ts';
 import { Authority } from '../support/certificates.ts';
 import { endChild, startChild, until } from '../support/children.ts';
 import { EnvoyCalls } from '../support/envoy-calls.ts';
@@ -85,6 +86,24 @@ describe('a server does not start, and says why, where', () => {
     await once(socket, 'connect');
     socket.destroy();
     await new Promise((resolve) => other.close(resolve));
+  });
+
+  test('another process is quicker to replace the file of a dead one', async () => {
+    await leaveStale();
+    const quicker = createServer();
+    class Slower extends Server {
+      #attempts = 0;
+
+      override listen(...given: unknown[]): this {
+        this.#attempts += 1;
+        if (this.#attempts === 2) quicker.listen(path);
+        return super.listen(...(given as []));
+      }
+    }
+    await expect(listenAtPath(new Slower(), path)).rejects.toThrow(
+      `cannot listen on ${path}: another process listens there`,
+    );
+    await new Promise((resolve) => quicker.close(resolve));
   });
 
   test('a file stands that is no socket', async () => {

@@ -68,6 +68,12 @@ describe.each(['v1', 'v1alpha'] as const)('%s', (version) => {
     ).toEqual(['ShouldRateLimit']);
   });
 
+  test('the file of a oneof can be had', async () => {
+    const symbol = 'grpc.reflection.v1.ServerReflectionRequest.message_request';
+    const files = filesIn((await client.ask([{ fileContainingSymbol: symbol }]))[0]);
+    expect(registryOf(files.toReversed()).getService('grpc.reflection.v1.ServerReflection')).toBeDefined();
+  });
+
   test('the file of each listed service can be had, and of each file that one of them imports', async () => {
     const [listed] = await client.ask([{ listServices: '' }]);
     const names = listed?.listServicesResponse?.service.map(({ name }) => name) ?? [];

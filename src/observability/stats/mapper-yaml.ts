@@ -5,7 +5,14 @@ import { z } from 'zod';
 import { StatsConfigError } from './config.ts';
 import { compiledPattern, filledIn, foundBy } from './mogrifiers.ts';
 import type { StatName } from './names.ts';
-import { type Mapping, type MetricType, metricNameOf, type SeriesName } from './prometheus-mapping.ts';
+import {
+  isOwnMetric,
+  type Mappings,
+  type MetricType,
+  metricNameOf,
+  plainSeries,
+  type SeriesName,
+} from './prometheus-mapping.ts';
 
 const VARIABLE = 'PROMETHEUS_MAPPER_YAML';
 
@@ -32,7 +39,7 @@ const mappingSchema = z.strictObject({
     )
     .optional(),
   labels: z
-    .record(z.string().regex(/^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/, "expected a label's name"), z.string())
+    .record(z.string().regex(/^(?!__|le$)[a-zA-Z_][a-zA-Z0-9_]*$/, "expected a label's name, and not le"), z.string())
     .optional(),
   help: z.string().optional(),
   action: z.enum(['map', 'drop']).optional(),
@@ -48,17 +55,20 @@ type Rule = z.infer<typeof mappingSchema>;
 type File = z.infer<typeof fileSchema>;
 
 /** @throws StatsConfigError if it cannot be read, or asks for what is not offered */
-export function readMapping(path: string): Mapping {
+export function readMappings(path: string): Mappings {
   const file = readFile(path);
   const compiled = file.mappings.map((rule, index) => compileRule(rule, file, `${path}: mappings[${index}]`));
   // As statsd_exporter: a glob that matches counts before every regular expression.
   const rules = [...compiled.filter(({ isGlob }) => isGlob), ...compiled.filter(({ isGlob }) => !isGlob)];
-  return (name, type) => {
-    for (const rule of rules) {
-      const found = rule.types.has(type) ? rule.match(name) : undefined;
-      if (found !== undefined) return rule.series(found);
-    }
-    return { metric: metricNameOf(name.full), labels: {} };
+  return {
+    labels: new Set(file.mappings.flatMap(({ labels = {} }) => Object.keys(labels))),
+    seriesOf(name, type) {
+      for (const rule of rules) {
+        const found = rule.types.has(type) ? rule.match(name) : undefined;
+        if (found !== undefined) return rule.series(name, found);
+      }
+      return plainSeries(name);
+    },
   };
 }
 
@@ -81,7 +91,7 @@ interface CompiledRule {
   readonly types: ReadonlySet<MetricType>;
   /** @returns the whole name, and what stood in the place of each `*` or group */
   match(name: StatName): readonly string[] | undefined;
-  series(found: readonly string[]): SeriesName | undefined;
+  series(name: StatName, found: readonly string[]): SeriesName | undefined;
 }
 
 function compileRule(rule: Rule, { defaults }: File, where: string): CompiledRule {
@@ -93,11 +103,15 @@ function compileRule(rule: Rule, { defaults }: File, where: string): CompiledRul
     isGlob,
     types: typesOf(metricType),
     match: isGlob ? globOf(match) : regexOf(match),
-    series(found) {
+    series(stat, found) {
       if (action === 'drop' || name === undefined) return undefined;
+      // Where groups took no part, nothing may be left of a name.
+      const metric = metricNameOf(filledIn(name, found)) || plainSeries(stat).metric;
+      // What a caller has chosen may be one of Headroom's own names.
+      if (isOwnMetric(metric)) return undefined;
       const filled = Object.entries(labels).map(([label, value]) => [label, filledIn(value, found)] as const);
       return {
-        metric: metricNameOf(filledIn(name, found)),
+        metric,
         labels: Object.fromEntries(filled),
         buckets: bucketsOf(rule) ?? bucketsOf(defaults ?? {}),
         help,

@@ -37,7 +37,8 @@ function compiled({ variable, pattern, name, tags }: MogrifierConfig): (text: st
     const found = foundBy(expression, text);
     if (found === undefined) return undefined;
     return {
-      name: filledIn(name, found),
+      // Where groups took no part, nothing may be left of a name.
+      name: filledIn(name, found) || text,
       tags: Object.entries(tags).map(([tag, value]) => [tag, filledIn(value, found)] as const),
     };
   };
@@ -59,15 +60,18 @@ export function foundBy(expression: RE2JS, text: string): readonly string[] | un
   return Array.from({ length: expression.groupCount() + 1 }, (_, group) => matcher.group(group) ?? '');
 }
 
+const REFERENCE = /\$(?:(\d+)|\{(\d+)\})/g;
+
 /** Puts groups in the place of `$1` and `${1}`. */
 export function filledIn(template: string, groups: readonly string[]): string {
-  return template.replace(/\$(?:(\d+)|\{(\d+)\})/g, (_, bare?: string, braced?: string) => {
+  return template.replace(REFERENCE, (_, bare?: string, braced?: string) => {
     return groups[Number(bare ?? braced)] ?? '';
   });
 }
 
 function checkGroups(variable: string, template: string, groups: number): void {
-  for (const [reference, group] of template.matchAll(/\$(\d+)/g)) {
-    if (Number(group) > groups) throw new StatsConfigError(variable, `${reference}: the pattern has ${groups} groups`);
+  for (const [reference, bare, braced] of template.matchAll(REFERENCE)) {
+    if (Number(bare ?? braced) > groups)
+      throw new StatsConfigError(variable, `${reference}: the pattern has ${groups} groups`);
   }
 }

@@ -29,15 +29,23 @@ export interface LimitName {
   readonly full: string;
 }
 
-/** A longer name is cut: it must fit into a datagram, and callers choose it where detailed_metric does. */
-const TEXT_CHARS_MAX = 1_000;
+/**
+ * Of a domain and a key together: with what stands around them, and a few tags, they fit into a datagram. A longer key is
+ * cut, as callers choose it where detailed_metric does; so is a domain of more than half of it.
+ */
+const TEXT_BYTES_MAX = 1_000;
+const DOMAIN_BYTES_MAX = TEXT_BYTES_MAX / 2;
+
+const encoder = new TextEncoder();
+const scratch = new Uint8Array(TEXT_BYTES_MAX);
 
 const LIMITS = ['ratelimit', 'service', 'rate_limit'] as const;
 const LIMITS_PREFIX = LIMITS.join('.');
 
 /** @param key of a limit in this domain: names of nodes, joined by `.` */
 export function limitName(domain: string, key: string): LimitName {
-  const [clearDomain, clearKey] = [sanitised(domain), sanitised(key)];
+  const clearDomain = domainText(domain);
+  const clearKey = sanitised(key, TEXT_BYTES_MAX - Buffer.byteLength(clearDomain));
   return { domain: clearDomain, key: clearKey, full: `${LIMITS_PREFIX}.${clearDomain}.${clearKey}` };
 }
 
@@ -48,7 +56,7 @@ export function limitStat({ domain, key, full }: LimitName, stat: string): StatN
 
 /** `ratelimit.service.rate_limit.<domain>.<stat>` */
 export function domainName(domain: string, stat: string): StatName {
-  const clearDomain = sanitised(domain);
+  const clearDomain = domainText(domain);
   return new StatName('domain', `${LIMITS_PREFIX}.${clearDomain}.${stat}`, () => [...LIMITS, clearDomain, stat]);
 }
 
@@ -64,12 +72,26 @@ export function serviceName(full: string): StatName {
 
 /**
  * As envoyproxy/ratelimit: `:` and `|` become `_`, and so do the dots of an IPv4 address, wherever it stands. Control
- * characters do, too, since they end a line of statsd, and what is no Unicode cannot be sent.
+ * characters do, too, since they end a line of statsd, and what is no Unicode cannot be sent. A dot before `__` does,
+ * since that is how tags begin.
  */
-export function sanitised(text: string): string {
-  return text
-    .slice(0, TEXT_CHARS_MAX)
+export function sanitised(text: string, bytesMax = TEXT_BYTES_MAX): string {
+  const clear = text
+    .slice(0, bytesMax)
     .toWellFormed()
     .replace(/[:|\p{Cc}\u2028\u2029]/gu, '_')
+    .replaceAll('.__', '___')
     .replace(/\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}/g, (address) => address.replaceAll('.', '_'));
+  return cut(clear, bytesMax);
+}
+
+/** Before a domain stands a dot, and an unknown one is a caller's choice: it must not begin a tag. */
+function domainText(domain: string): string {
+  return sanitised(domain, DOMAIN_BYTES_MAX).replace(/^_{2,}/, '_');
+}
+
+/** So many bytes of UTF-8 at most, and no half character. */
+function cut(text: string, bytesMax: number): string {
+  if (3 * text.length <= bytesMax) return text;
+  return text.slice(0, encoder.encodeInto(text, scratch.subarray(0, bytesMax)).read);
 }

@@ -12,6 +12,12 @@ export interface SeriesName {
   readonly help?: string | undefined;
 }
 
+/** What a set of mappings makes of names, and the labels that it may give. */
+export interface Mappings {
+  readonly labels: ReadonlySet<string>;
+  readonly seriesOf: Mapping;
+}
+
 /** @returns undefined for what is not to be shown */
 export type Mapping = (name: StatName, type: MetricType) => SeriesName | undefined;
 
@@ -31,7 +37,7 @@ const METHOD_METRICS: Readonly<Record<string, string>> = {
 
 const ERRORS = 'ratelimit.service.call.should_rate_limit.';
 
-export const defaultMapping: Mapping = (name) => {
+function defaultSeries(name: StatName): SeriesName | undefined {
   const { full, parts, of } = name;
   const stat = parts.at(-1) as string;
   if (of === 'limit' && LABELLED.has(stat)) {
@@ -46,12 +52,33 @@ export const defaultMapping: Mapping = (name) => {
   if (of === 'service' && full.startsWith(ERRORS)) {
     return { metric: 'ratelimit_service_should_rate_limit_error', labels: { err_type: stat } };
   }
+  return plainSeries(name);
+}
+
+export const defaultMappings: Mappings = {
+  labels: new Set(['domain', 'key1', 'key2', 'grpc_method', 'err_type']),
+  seriesOf: defaultSeries,
+};
+
+/** Under its whole name. */
+export function plainSeries({ full }: StatName): SeriesName {
   return { metric: metricNameOf(full), labels: {} };
+}
+
+const OWN_HELP: Readonly<Record<string, string>> = {
+  'headroom.stats.limits_dropped': 'Limits whose statistics were dropped, since there were too many',
+  'headroom.stats.domains_dropped': 'Unknown domains whose statistics were dropped, since there were too many',
 };
 
 /** Headroom's own are called as Prometheus wants it. @returns undefined for what is not its own */
 export function ownSeries({ full }: StatName): SeriesName | undefined {
-  return full.startsWith('headroom.') ? { metric: `${metricNameOf(full)}_total`, labels: {} } : undefined;
+  if (!full.startsWith('headroom.')) return undefined;
+  return { metric: `${metricNameOf(full)}_total`, labels: {}, help: OWN_HELP[full] };
+}
+
+/** Whether a metric of this name would stand among Headroom's own on the page, or. */
+export function isOwnMetric(metric: string): boolean {
+  return /^headroom_|^target_info$/.test(metric);
 }
 
 /** As statsd_exporter flattens a name. */

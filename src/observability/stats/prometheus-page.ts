@@ -35,6 +35,7 @@ export async function openPage(options: PageOptions): Promise<Page> {
     const isPage = request.url?.split('?', 1)[0] === path;
     if (!isPage) answer(response, 404, `not found\n${path}: Prometheus metrics\n`);
     else if (request.method !== 'GET' && request.method !== 'HEAD') answer(response, 405, 'method not allowed\n');
+    else if (request.method === 'HEAD') response.writeHead(200, { 'content-type': CONTENT_TYPE }).end();
     else {
       options.text().then(
         (text) => response.writeHead(200, { 'content-type': CONTENT_TYPE }).end(text),

@@ -11,12 +11,14 @@ const OTHER = 'other';
 // Up to the longest that dashboards of the reference ask for.
 const SECONDS = [...DURATION_BUCKETS, 2.5, 5, 10];
 
+const HISTOGRAM_ENDS = ['_bucket', '_sum', '_count'];
+
 /** What is written in one turn: a fraction of a millisecond. */
 const SERIES_AT_ONCE = 500;
 
 export interface PrometheusSinkOptions {
   readonly mapping: Mapping;
-  /** Labels of every series; what the mapping says goes before them. */
+  /** Labels of every series: none that the mapping gives. */
   readonly labels: Readonly<Record<string, string>>;
   /** Durations are milliseconds, not seconds. */
   readonly inMilliseconds: boolean;
@@ -53,8 +55,8 @@ export class PrometheusSink implements StatsSink {
     this.#seriesOf(name, 'counter')?.add(by);
   }
 
-  gauge(name: StatName, value: number): void {
-    this.#seriesOf(name, 'gauge')?.set(value);
+  gauge(name: StatName, read: () => number): void {
+    this.#seriesOf(name, 'gauge')?.set(read());
   }
 
   timer(name: StatName): (millis: number) => void {
@@ -108,7 +110,7 @@ export class PrometheusSink implements StatsSink {
     const { metric, help } = seriesName;
     const family = this.#families.get(metric) ?? newFamily(metric, type, help);
     // A metric has one type: as in statsd_exporter, what comes second with another is left out.
-    if (family.type !== type) return undefined;
+    if (family.type !== type || !this.#isFree(metric, type)) return undefined;
     this.#families.set(metric, family);
     const labels = labelsText({ ...this.#options.labels, ...seriesName.labels });
     let series = family.series.get(labels);
@@ -118,6 +120,13 @@ export class PrometheusSink implements StatsSink {
     }
     series.names += 1;
     return { family, series };
+  }
+
+  /** A histogram has more names than its own: none of them may be that of another metric. */
+  #isFree(metric: string, type: MetricType): boolean {
+    if (type === 'timer') return !HISTOGRAM_ENDS.some((end) => this.#families.has(metric + end));
+    const end = HISTOGRAM_ENDS.find((each) => metric.endsWith(each));
+    return end === undefined || this.#families.get(metric.slice(0, -end.length))?.type !== 'timer';
   }
 
   #bucketsOf({ buckets }: SeriesName): readonly number[] {
@@ -135,7 +144,14 @@ export class PrometheusSink implements StatsSink {
   }
 }
 
-function newFamily(metric: string, type: MetricType, help = 'As envoyproxy/ratelimit counts it'): Family {
+/** Of what has no help of its own: the names, not the bounds of buckets, are those of envoyproxy/ratelimit. */
+const HELPS: Readonly<Record<MetricType, string>> = {
+  counter: 'Counted since the process began, or since the series did; named as by envoyproxy/ratelimit',
+  gauge: 'As it is now; named as by envoyproxy/ratelimit',
+  timer: 'How long calls took; named as by envoyproxy/ratelimit',
+};
+
+function newFamily(metric: string, type: MetricType, help = HELPS[type]): Family {
   // https://prometheus.io/docs/instrumenting/exposition_formats/#comments-help-text-and-type-information
   return { metric, type, help: help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n'), series: new Map() };
 }

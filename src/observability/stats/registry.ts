@@ -88,13 +88,18 @@ export class StatsRegistry {
     this.#countsOf(domain, statsKey).totalHits += Math.max(0, hits);
   }
 
+  /** `a.b` and the key `c` have the name of `a` and `b.c`: the second one has its domain before it, which takes time. */
   #countsOf(domain: string, statsKey: string): LimitCounts {
-    let counts = this.#limits.get(statsKey);
-    if (counts === undefined) {
-      counts = new LimitCounts(domain, statsKey);
-      this.#limits.add(statsKey, counts);
+    let key = statsKey;
+    let counts = this.#limits.get(key);
+    if (counts !== undefined && counts.domain !== domain) {
+      key = `${domain}\n${statsKey}`;
+      counts = this.#limits.get(key);
     }
-    return counts;
+    if (counts !== undefined) return counts;
+    const added = new LimitCounts(domain, statsKey);
+    this.#limits.add(key, added);
+    return added;
   }
 
   domainNotFound(domain: string, descriptors: number): void {
@@ -170,7 +175,7 @@ export class StatsRegistry {
   #gauge(name: string, read: () => number): void {
     const { sink } = this.#options;
     const stat = serviceName(name);
-    this.#gauges.push(() => sink.gauge(stat, read()));
+    this.#gauges.push(() => sink.gauge(stat, read));
   }
 
   #keep(counter: Counter): Counter {
@@ -225,14 +230,14 @@ class LimitCounts implements Tally {
   overLimitWithLocalCache = 0;
   withinLimit = 0;
   shadowMode = 0;
-  readonly #domain: string;
+  readonly domain: string;
   readonly #statsKey: string;
   /** In the order of LIMIT_STATS. */
   #names: (StatName | undefined)[] | undefined;
   #name: LimitName | undefined;
 
   constructor(domain: string, statsKey: string) {
-    this.#domain = domain;
+    this.domain = domain;
     this.#statsKey = statsKey;
   }
 
@@ -263,7 +268,7 @@ class LimitCounts implements Tally {
     this.#names ??= LIMIT_STATS.map(() => undefined);
     let name = this.#names[index];
     if (name === undefined) {
-      this.#name ??= limitName(this.#domain, keyIn(this.#domain, this.#statsKey));
+      this.#name ??= limitName(this.domain, keyIn(this.domain, this.#statsKey));
       name = limitStat(this.#name, (LIMIT_STATS[index] as LimitStat)[1]);
       this.#names[index] = name;
     }

@@ -2,16 +2,18 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Log } from '../../ports/log.ts';
 import type { RequestObserver } from '../../ports/observer.ts';
+import { Complaints } from './complaints.ts';
 import type { DogStatsdConfig, PrometheusConfig, StatsConfig, StatsdConfig } from './config.ts';
-import { defaultMapping } from './prometheus-mapping.ts';
+import { extraLabels } from './extra-labels.ts';
+import { GuardedSink } from './guarded-sink.ts';
+import { defaultMappings } from './prometheus-mapping.ts';
 import { openPage } from './prometheus-page.ts';
 import { PrometheusSink } from './prometheus-sink.ts';
 import { type LocalCacheGauges, type Pool, type PoolEvents, StatsRegistry } from './registry.ts';
 import { statsObserver } from './stats-observer.ts';
 import { dogStatsdForms, type LineForms, statsdForms } from './statsd-lines.ts';
 import { StatsdSink } from './statsd-sink.ts';
-import { TcpTransport } from './tcp.ts';
-import type { TransportOptions } from './transport.ts';
+import { TcpTransport, type TcpTransportOptions } from './tcp.ts';
 import { UdpTransport } from './udp.ts';
 
 export interface StatsOptions {
@@ -69,26 +71,31 @@ export async function startStats(options: StatsOptions): Promise<Stats> {
 
 async function sent(options: StatsOptions, config: StatsdConfig | DogStatsdConfig): Promise<Outlet> {
   const { log, nearLimitRatio } = options;
+  const { host, port } = config;
   const forms = await formsOf(config);
+  const { failed } = new Complaints(log);
   let dropped = 0;
-  const transportOptions: TransportOptions = {
-    host: config.host,
-    port: config.port,
+  const transportOptions: TcpTransportOptions = {
+    host,
+    port,
     onDropped: (lines) => {
       dropped += lines;
     },
+    onFailure: failed,
+    onAway: (err) => log.warn({ host, port, err }, 'the collector of statistics cannot be reached, trying again'),
+    onBack: () => log.info({ host, port }, 'the collector of statistics is back'),
   };
   const isTcp = config.sink === 'statsd' && config.protocol === 'tcp';
   const transport = isTcp ? new TcpTransport(transportOptions) : new UdpTransport(transportOptions);
   const sink = new StatsdSink(forms, transport);
-  const registry = new StatsRegistry({ sink, nearLimitRatio });
+  const registry = new StatsRegistry({ sink: new GuardedSink(sink, failed), nearLimitRatio });
   const linesDropped = registry.counter('headroom.stats.lines_dropped');
   let isDropping = false;
   const sendAll = (): void => {
     sink.flushTimers();
     transport.flush();
     if (dropped > 0 && !isDropping) {
-      log.warn({ host: config.host, lines: dropped }, 'the collector of statistics does not take them: some are lost');
+      log.warn({ host, lines: dropped }, 'the collector of statistics does not take them: some are lost');
     }
     isDropping = dropped > 0;
     linesDropped.add(dropped);
@@ -98,7 +105,11 @@ async function sent(options: StatsOptions, config: StatsdConfig | DogStatsdConfi
     registry.flush();
     sendAll();
   };
-  const timer = setInterval(() => void flushInTurns(registry).then(sendAll), config.flushMillis);
+  const timer = setInterval(() => {
+    flushInTurns(registry)
+      .then(sendAll)
+      .catch((error: unknown) => failed('a flush', error));
+  }, config.flushMillis);
   timer.unref();
   return {
     registry,
@@ -106,7 +117,11 @@ async function sent(options: StatsOptions, config: StatsdConfig | DogStatsdConfi
     flush,
     async shutdown() {
       clearInterval(timer);
-      flush();
+      try {
+        flush();
+      } catch (error) {
+        failed('a flush', error);
+      }
       await transport.close();
     },
   };
@@ -126,13 +141,18 @@ async function formsOf(config: StatsdConfig | DogStatsdConfig): Promise<LineForm
 
 async function scraped(options: StatsOptions, config: PrometheusConfig): Promise<Outlet> {
   const { mapperYamlPath, extraTags, responseTimeAsMilliseconds, host, port, path } = config;
+  const mappings =
+    mapperYamlPath === undefined ? defaultMappings : (await import('./mapper-yaml.ts')).readMappings(mapperYamlPath);
   const sink = new PrometheusSink({
-    mapping:
-      mapperYamlPath === undefined ? defaultMapping : (await import('./mapper-yaml.ts')).readMapping(mapperYamlPath),
-    labels: extraTags,
+    mapping: mappings.seriesOf,
+    labels: extraLabels(extraTags, mappings.labels),
     inMilliseconds: responseTimeAsMilliseconds,
   });
-  const registry = new StatsRegistry({ sink, nearLimitRatio: options.nearLimitRatio });
+  const { failed } = new Complaints(options.log);
+  const registry = new StatsRegistry({
+    sink: new GuardedSink(sink, failed),
+    nearLimitRatio: options.nearLimitRatio,
+  });
   const page = await openPage({
     host,
     port,

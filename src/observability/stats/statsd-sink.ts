@@ -22,9 +22,9 @@ export class StatsdSink implements StatsSink {
     this.#transport.send(`${head}:${by}|c${tail}`);
   }
 
-  gauge(name: StatName, value: number): void {
+  gauge(name: StatName, read: () => number): void {
     const { head, tail } = this.#formOf(name);
-    this.#transport.send(`${head}:${value}|g${tail}`);
+    this.#transport.send(`${head}:${read()}|g${tail}`);
   }
 
   timer(name: StatName): (millis: number) => void {

@@ -1,4 +1,6 @@
 /** How lines reach a collector: sent when it suits, never waited for, dropped and counted when it cannot be helped. */
+import type { OnFailure } from './guarded-sink.ts';
+
 export interface Transport {
   /** @param line without its newline */
   send(line: string): void;
@@ -13,6 +15,7 @@ export interface TransportOptions {
   readonly port: number;
   /** Told of lines that are lost. */
   readonly onDropped: (lines: number) => void;
+  readonly onFailure: OnFailure;
 }
 
 /** What waits for a collector that is away or slow: about four flushes of as many names as there can be. */

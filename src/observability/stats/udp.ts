@@ -77,31 +77,43 @@ export class UdpTransport implements Transport {
       if (batch === undefined) break;
       this.#waitingBytes -= batch.bytes.length;
       this.#underWay += 1;
-      socket.send(batch.bytes, this.#options.port, target.address, (error) => {
-        this.#underWay -= 1;
-        if (error) this.#options.onDropped(batch.lines);
-        if (this.#waiting.length > 0) this.#pump(this.#target ?? target);
-        else if (this.#underWay === 0) this.#onIdle?.();
-      });
+      this.#sendTo(socket, target, batch);
+    }
+  }
+
+  #sendTo(socket: Socket, target: Target, batch: Batch): void {
+    const sent = (error: Error | null): void => {
+      this.#underWay -= 1;
+      if (error) this.#options.onDropped(batch.lines);
+      if (this.#waiting.length > 0) this.#pump(this.#target ?? target);
+      else if (this.#underWay === 0) this.#onIdle?.();
+    };
+    try {
+      socket.send(batch.bytes, this.#options.port, target.address, sent);
+    } catch (error) {
+      // Not in this turn: what waits would be tried one inside the other.
+      setImmediate(sent, error as Error);
     }
   }
 
   #resolve(): void {
     if (this.#resolving) return;
     this.#resolving = true;
-    lookup(this.#options.host).then(
-      ({ address, family }) => {
-        this.#resolving = false;
-        this.#target = { address, family: family as 4 | 6 };
-        this.#pump(this.#target);
-      },
-      () => {
-        this.#resolving = false;
-        // Where it was the last time is the best guess; without one, nothing can be sent.
-        if (this.#target === undefined) this.#dropWaiting();
-        if (this.#underWay === 0) this.#onIdle?.();
-      },
-    );
+    lookup(this.#options.host)
+      .then(
+        ({ address, family }) => {
+          this.#resolving = false;
+          this.#target = { address, family: family as 4 | 6 };
+          this.#pump(this.#target);
+        },
+        () => {
+          this.#resolving = false;
+          // Where it was the last time is the best guess; without one, nothing can be sent.
+          if (this.#target === undefined) this.#dropWaiting();
+          if (this.#underWay === 0) this.#onIdle?.();
+        },
+      )
+      .catch((error: unknown) => this.#options.onFailure('the collector', error));
   }
 
   #dropWaiting(): void {

@@ -9,6 +9,9 @@ export function toConnectError(error: unknown, log: Log): ConnectError {
   if (error instanceof InvalidRequest) return new ConnectError(error.message, Code.InvalidArgument);
   if (error instanceof InvalidApiKey) return new ConnectError(error.message, Code.Unauthenticated);
   if (error instanceof Undecidable) return new ConnectError(`${error.code}: ${error.message}`, Code.Unavailable);
+  // Node's, for a request whose client went away in the middle of it: nobody's mistake, and nobody waits for this.
+  if ((error as NodeJS.ErrnoException | undefined)?.code === 'ERR_STREAM_PREMATURE_CLOSE')
+    return new ConnectError('the client is gone', Code.Canceled);
   log.error({ err: error }, 'a call failed unexpectedly');
   return new ConnectError('internal error', Code.Internal);
 }

@@ -28,9 +28,10 @@ export function connectAdapter(
   return (request, response) => {
     const handler = handlers.get(request.url?.split('?', 1)[0] ?? '');
     if (handler === undefined) {
-      // gRPC clients read it as UNIMPLEMENTED.
+      // gRPC clients read it as UNIMPLEMENTED. With a body, since one of headers alone would not end their upload.
       response.statusCode = 404;
-      response.end();
+      response.setHeader('content-type', 'text/plain');
+      response.end('no such method\n');
       return;
     }
     handler(universalRequestFromNodeRequest(request, response, undefined, undefined))

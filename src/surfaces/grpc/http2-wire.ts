@@ -4,6 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
+import type { Clock } from '../../ports/clock.ts';
 
 /**
  * RFC 9113 §6.8: a GOAWAY on stream 0, 8 bytes long, that names stream 2^31 - 1 as the last one, and NO_ERROR.
@@ -11,17 +12,30 @@ import { Duplex } from 'node:stream';
  */
 const GOAWAY_NOTICE = Buffer.from('000008' + '07' + '00' + '00000000' + '7fffffff' + '00000000', 'hex');
 
+/**
+ * A client that takes nothing so long is given up: what it is to be told is held for it. Frames of Node's are no longer
+ * than a few MiB, so who reads at all is through with one by then.
+ */
+const WRITE_MILLIS_MAX = 20_000;
+
 type WriteDone = (error?: Error | null) => void;
 
 export class Http2Wire extends Duplex {
   readonly #socket: Socket;
+  readonly #clock: Clock;
   #hasEnded = false;
+  /** The system has not taken all that was written. */
+  #isBlocked = false;
+  /** The session takes more of what is read. */
+  #wantsMore = false;
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, clock: Clock) {
     super();
     this.#socket = socket;
+    this.#clock = clock;
     socket.on('data', (chunk: Buffer) => {
-      if (!this.push(chunk)) socket.pause();
+      this.#wantsMore = this.push(chunk);
+      if (!this.#wantsMore) socket.pause();
     });
     socket.on('end', () => this.push(null));
     socket.on('close', () => this.destroy());
@@ -33,8 +47,10 @@ export class Http2Wire extends Duplex {
     if (!this.#hasEnded && this.#socket.writable) this.#socket.write(GOAWAY_NOTICE);
   }
 
+  /** Nothing is read while a write waits: a client that asks and never reads would have its answers pile up here. */
   override _read(): void {
-    this.#socket.resume();
+    this.#wantsMore = true;
+    if (!this.#isBlocked) this.#socket.resume();
   }
 
   /**
@@ -50,8 +66,7 @@ export class Http2Wire extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: WriteDone): void {
-    if (this.#hasEnded) done();
-    else this.#socket.write(chunk, done);
+    this._writev([{ chunk }], done);
   }
 
   override _writev(chunks: readonly { readonly chunk: Buffer }[], done: WriteDone): void {
@@ -59,11 +74,27 @@ export class Http2Wire extends Duplex {
       done();
       return;
     }
-    this.#socket.cork();
+    const socket = this.#socket;
+    let written: WriteDone = done;
+    socket.cork();
     chunks.forEach(({ chunk }, index) => {
-      this.#socket.write(chunk, index === chunks.length - 1 ? done : undefined);
+      socket.write(chunk, index === chunks.length - 1 ? (error) => written(error) : undefined);
     });
-    this.#socket.uncork();
+    socket.uncork();
+    // What the system has taken in this turn leaves nothing behind.
+    if (socket.writableLength > 0) written = this.#blocked(done);
+  }
+
+  #blocked(done: WriteDone): WriteDone {
+    const patience = this.#clock.after(WRITE_MILLIS_MAX, () => this.destroy());
+    this.#isBlocked = true;
+    this.#socket.pause();
+    return (error) => {
+      patience.cancel();
+      this.#isBlocked = false;
+      if (this.#wantsMore) this.#socket.resume();
+      done(error);
+    };
   }
 
   override _destroy(error: Error | null, done: WriteDone): void {

@@ -16,6 +16,7 @@ import type { GrpcConfig } from './config.ts';
 import { connectAdapter } from './connect-adapter.ts';
 import { Http2Connection } from './http2-connection.ts';
 import { Http2Wire } from './http2-wire.ts';
+import { limitRequests } from './request-deadlines.ts';
 import { type RouteOptions, routerOptionsOf, routesOf } from './routes.ts';
 import { TlsDoor } from './tls-door.ts';
 
@@ -24,10 +25,20 @@ const PREFACE = Buffer.from('PRI * HTTP/2.0');
 
 // Envoy keeps one connection per worker and sends all of its calls through it.
 const CONCURRENT_STREAMS_MAX = 4_096;
-// MiB that one connection may hold; Node's default of 10 ends connections with a few thousand calls in flight.
+// Calls of one connection that its client gives up (RST_STREAM); beyond, the connection ends with every call on it. By
+// default Node takes 33 a second: the timeouts of a gateway while the store is slow would cost it all its calls. One that
+// is reset costs no more than one that is answered, and 9,000 a second keep a process busy with nothing else: a gateway
+// in distress stays below this, who opens streams only to reset them (CVE-2023-44487) does not.
+const RESETS_PER_SECOND_MAX = 3_000;
+// All calls that are open at once, several times over: a stall of seconds ends them all.
+const RESETS_BURST_MAX = 4 * CONCURRENT_STREAMS_MAX;
+// MiB of frames and headers that one connection may hold, as Node counts them: of its heap it takes five times as much.
+// Node's default of 10 ends connections with a few thousand calls in flight.
 const SESSION_MEMORY_MIB_MAX = 64;
 // Who connects and says nothing, or stops in the middle of a handshake or an HTTP/1.1 request, is not waited for.
 const SILENCE_MILLIS_MAX = 10_000;
+// As on the HTTP port: a client that sends a request of HTTP/1.1 slower than this is not waited for.
+const REQUEST_MILLIS_MAX = 10_000;
 // Gateways keep connections for the next call; this long without a single one, it may open another.
 const IDLE_MILLIS_MAX = 600_000;
 
@@ -59,9 +70,15 @@ export class GrpcServer {
     const handler = connectAdapter(routesOf(options, signal), routerOptionsOf(options), log);
     this.#http1 = createHttp1Server(handler);
     this.#http1.timeout = SILENCE_MILLIS_MAX;
+    limitRequests(this.#http1, clock, REQUEST_MILLIS_MAX);
     this.#idle = new IdleSockets(this.#http1);
     this.#http2 = createHttp2Server(
-      { settings: { maxConcurrentStreams: CONCURRENT_STREAMS_MAX }, maxSessionMemory: SESSION_MEMORY_MIB_MAX },
+      {
+        settings: { maxConcurrentStreams: CONCURRENT_STREAMS_MAX },
+        maxSessionMemory: SESSION_MEMORY_MIB_MAX,
+        streamResetBurst: RESETS_BURST_MAX,
+        streamResetRate: RESETS_PER_SECOND_MAX,
+      },
       (request, response) => {
         request.stream.once('wantTrailers', () => setImmediate(endUpload, request.stream));
         handler(request, response);
@@ -78,9 +95,14 @@ export class GrpcServer {
   async listen(): Promise<number> {
     const address = this.#options.config.listen;
     this.#tls?.start();
-    if ('port' in address) return listen(this.#listener, address.port, address.host);
-    await listenAtPath(this.#listener, address.path);
-    return 0;
+    try {
+      if ('port' in address) return await listen(this.#listener, address.port, address.host);
+      await listenAtPath(this.#listener, address.path);
+      return 0;
+    } catch (error) {
+      this.#tls?.close();
+      throw error;
+    }
   }
 
   /** Takes no new connections, asks clients to go (GOAWAY) and settles when the last call has been answered. */
@@ -144,7 +166,7 @@ export class GrpcServer {
 
   #openHttp2(socket: Socket): void {
     const { clock, random, config } = this.#options;
-    const wire = new Http2Wire(socket);
+    const wire = new Http2Wire(socket, clock);
     this.#http2.once('session', (session: ServerHttp2Session) => {
       const connection = new Http2Connection({ session, wire, clock, random, config });
       this.#connections.add(connection);
@@ -159,7 +181,7 @@ export class GrpcServer {
 
 /**
  * RFC 9113 §8.1: a client that is still sending when it has its answer is told to stop, or it would wait for ever.
- * Called a turn after the trailers were handed over, when they are out.
+ * Called a turn after the trailers were handed over, when they are out; Node asks for them after every body.
  */
 function endUpload(stream: ServerHttp2Stream): void {
   if (!stream.readableEnded && !stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);

@@ -19,6 +19,8 @@ export interface TlsFollowerOptions {
 const SETTLE_MILLIS = 50;
 // Whoever writes the second file later than this has the first one logged as what it is until then: unusable.
 const ATTEMPTS_MAX = 20;
+// Folders that are exchanged as a whole take their watches with them, and some file systems have none.
+const LOOK_AGAIN_MILLIS = 60_000;
 // The link that the volume of a Kubernetes Secret exchanges when its content changes.
 const KUBERNETES_SWAP = '..data';
 
@@ -27,6 +29,11 @@ export class TlsFollower {
   #current: TlsFiles | undefined;
   #watchers: readonly FSWatcher[] = [];
   #next: Timer | undefined;
+  #again: Timer | undefined;
+  /** Why watches failed: told once each. */
+  readonly #unwatched = new Set<string>();
+  /** Why what was read last is of no use, as it was told. */
+  #unusable: string | undefined;
 
   constructor(options: TlsFollowerOptions) {
     this.#options = options;
@@ -42,11 +49,23 @@ export class TlsFollower {
       this.close();
       throw error;
     }
+    this.#lookAgain();
   }
 
   close(): void {
     for (const watcher of this.#watchers) watcher.close();
     this.#next?.cancel();
+    this.#again?.cancel();
+  }
+
+  /** Now and then, whatever is seen meanwhile: watches anew what stands at these paths by then, and reads it. */
+  #lookAgain(): void {
+    this.#again = this.#options.clock.after(LOOK_AGAIN_MILLIS, () => {
+      for (const watcher of this.#watchers) watcher.close();
+      this.#watchers = this.#watchAll();
+      this.#reloadSoon(1);
+      this.#lookAgain();
+    });
   }
 
   /** The folders: whoever renews a certificate replaces files rather than writes them. */
@@ -55,8 +74,12 @@ export class TlsFollower {
     const paths = [config.certPath, config.keyPath, config.clientCaPath].filter((path) => path !== undefined);
     const names = new Set([...paths.map((path) => basename(path)), KUBERNETES_SWAP]);
     return [...new Set(paths.map((path) => dirname(path)))].flatMap((folder) => {
-      const failed = (error: unknown): void =>
-        log.error({ err: error, path: folder }, 'changes of TLS files are no longer seen');
+      const failed = (error: unknown): void => {
+        const { message } = error as Error;
+        if (this.#unwatched.has(message)) return;
+        this.#unwatched.add(message);
+        log.error({ err: error, path: folder }, 'changes of TLS files are seen once a minute only');
+      };
       try {
         const watcher = watch(folder, { persistent: false }, (_event, name) => {
           if (name === null || names.has(name)) this.#reloadSoon(1);
@@ -80,10 +103,18 @@ export class TlsFollower {
     const { config, log } = this.#options;
     try {
       if (this.#load()) log.info({ path: config.certPath }, 'TLS files loaded');
+      this.#unusable = undefined;
     } catch (error) {
       if (attempt < ATTEMPTS_MAX) this.#reloadSoon(attempt + 1);
-      else log.error({ reason: (error as Error).message }, 'TLS files not loaded, the last good ones stay in force');
+      else this.#complain((error as Error).message);
     }
+  }
+
+  /** Once, however often it is looked at. */
+  #complain(reason: string): void {
+    if (reason === this.#unusable) return;
+    this.#unusable = reason;
+    this.#options.log.error({ reason }, 'TLS files not loaded, the last good ones stay in force');
   }
 
   #load(): boolean {

@@ -25,7 +25,7 @@ export class DescriptorFiles {
     return file && withDependencies(file).map(({ proto }) => toBinary(FileDescriptorProtoSchema, proto));
   }
 
-  /** The same for the file that declares this message, enum, service, method, field or value, named in full. */
+  /** The same for the file that declares this message, enum, service, method, field, oneof or value, named in full. */
   bySymbol(symbol: string): readonly Uint8Array[] | undefined {
     return this.byName(this.#symbols.get(symbol)?.proto.name ?? '');
   }
@@ -56,7 +56,8 @@ function* symbolsOf(file: DescFile): Generator<string> {
   for (const type of nestedTypes(file)) {
     yield type.typeName;
     if (type.kind === 'service') for (const { name } of type.methods) yield `${type.typeName}.${name}`;
-    if (type.kind === 'message') for (const { name } of type.fields) yield `${type.typeName}.${name}`;
+    if (type.kind === 'message')
+      for (const { name } of [...type.fields, ...type.oneofs]) yield `${type.typeName}.${name}`;
     // A value's name stands beside its enum, not in it.
     if (type.kind === 'enum') for (const { name } of type.values) yield beside(type.typeName, name);
   }

@@ -114,6 +114,8 @@ describe('a name', () => {
     ['ümläut 漢字 😀', 'ümläut 漢字 😀'],
     ['not utf-8 \udcff', 'not utf-8 \ufffd'],
     ['@0.1 #tag', '@0.1 #tag'],
+    ['x.__admin=1', 'x___admin=1'],
+    ['x.:|y', 'x___y'],
   ])('%j is sent as %j', (text, name) => {
     expect(sanitised(text)).toBe(name);
   });
@@ -124,6 +126,28 @@ describe('a name', () => {
     expect(parts).toEqual(['ratelimit', 'service', 'rate_limit', 'api.example.com', 'k_a', 'b', 'total_hits']);
     expect(domainName('a.b', 'domain_not_found').parts).toHaveLength(5);
   });
+
+  test.each<[what: string, domain: string, key: string]>([
+    ['letters', 'd'.repeat(8_192), 'k'.repeat(8_192)],
+    ['characters of two and three bytes', 'ü'.repeat(8_192), '€'.repeat(8_192)],
+    ['characters of four bytes', '😀'.repeat(8_192), `k${'😀'.repeat(8_192)}`],
+    ['what is no Unicode', '\udcff'.repeat(8_192), '\udcff'.repeat(8_192)],
+    ['a short domain', 'd', '€'.repeat(8_192)],
+  ])('fits into a datagram: %s', (_what, domain, key) => {
+    const { full } = limitStat(limitName(domain, key), 'over_limit_with_local_cache');
+    expect(Buffer.byteLength(full)).toBeLessThanOrEqual(1_000 + 60);
+    expect(Buffer.byteLength(full)).toBeGreaterThan(1_000 + 40);
+    expect(full).toBe(full.toWellFormed());
+    expect(Buffer.byteLength(domainName(domain, 'domain_not_found').full)).toBeLessThanOrEqual(500 + 60);
+  });
+
+  test.each(['__admin=1', '::admin=1', '.__admin=1', 'd.__admin=1'])(
+    'is no tag, though a caller sends %j as a domain or a value',
+    (text) => {
+      expect(domainName(text, 'domain_not_found').full).not.toContain('.__');
+      expect(limitName('d', `k_x${text}`).full).not.toContain('.__');
+    },
+  );
 
   test('is one line, whatever a caller puts into it', () => {
     const text = fc.string({ unit: 'binary', maxLength: 40 });

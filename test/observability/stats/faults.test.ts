@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { createLogger } from '../../../src/observability/logger.ts';
 import { type Stats, startStats } from '../../../src/observability/stats/stats.ts';
-import { TcpTransport } from '../../../src/observability/stats/tcp.ts';
+import { FLUSHES_WAITED_MAX, TcpTransport } from '../../../src/observability/stats/tcp.ts';
 import { WAITING_BYTES_MAX } from '../../../src/observability/stats/transport.ts';
 import { UdpTransport } from '../../../src/observability/stats/udp.ts';
 import { until } from '../../support/children.ts';
@@ -13,6 +13,10 @@ import { FLUSH_NEVER } from './service.ts';
 
 const HOST = '127.0.0.1';
 const HITS = 'ratelimit.service.rate_limit.d.k.total_hits';
+const AWAY = 'the collector of statistics cannot be reached, trying again';
+const LOST = 'the collector of statistics does not take them: some are lost';
+const BACK = 'the collector of statistics is back';
+const QUIET = { host: HOST, onFailure: () => undefined, onAway: () => undefined, onBack: () => undefined };
 const LINE = `${'x'.repeat(90)}:1|c`;
 
 const ends: (() => Promise<void>)[] = [];
@@ -37,7 +41,7 @@ async function started(port: number, protocol: 'tcp' | 'udp', host = HOST): Prom
   const stats = await startStats({
     config: { sink: 'statsd', host, port, protocol, flushMillis: FLUSH_NEVER, extraTags: {} },
     nearLimitRatio: 0.8,
-    log: createLogger({ level: 'warn', format: 'json' }, { write: (line) => log.push(line) }),
+    log: createLogger({ level: 'info', format: 'json' }, { write: (line) => log.push(line) }),
     metricsText: async () => '',
   });
   ends.push(() => stats.shutdown());
@@ -48,7 +52,27 @@ function count({ observer }: Stats, requests: number): void {
   for (let request = 0; request < requests; request++) observer.decided(callOf('d'), decisionOf(['d.k']));
 }
 
+function messageOf(line: string): string {
+  return JSON.parse(line)['@message'];
+}
+
 describe('over TCP', () => {
+  test('a collector that is not there is told in the log, once, and what it missed for long is dropped', async () => {
+    const port = await freePort();
+    const { stats, log } = await started(port, 'tcp');
+    count(stats, 100);
+    for (let flush = 0; flush < FLUSHES_WAITED_MAX; flush++) stats.flush();
+    expect(log.map(messageOf)).toEqual([AWAY]);
+    count(stats, 3);
+    stats.flush();
+    const collector = await opened(new TcpCollector().listen(port));
+    await until('the counts arrived', () => collector.sum(HITS) > 0);
+    stats.flush();
+    await until('what was dropped is counted', () => collector.sum('headroom.stats.lines_dropped') >= 2);
+    expect(log.map(messageOf)).toEqual([AWAY, LOST, BACK]);
+    expect(collector.sum(HITS)).toBe(3);
+  });
+
   test('what was counted before the collector was there arrives once it is', async () => {
     const port = await freePort();
     const { stats } = await started(port, 'tcp');
@@ -74,13 +98,13 @@ describe('over TCP', () => {
     const second = await opened(new TcpCollector().listen(first.port));
     await until('the counts arrived', () => second.sum(HITS) === 5);
     expect(second.connections).toBe(1);
-    expect(log).toEqual([]);
+    expect(log.map(messageOf)).toEqual([AWAY, BACK]);
   });
 
   test('a collector that never reads costs a bounded amount of memory, and what is lost is counted', async () => {
     const collector = await opened(new TcpCollector(false).listen());
     let dropped = 0;
-    const transport = new TcpTransport({ host: HOST, port: collector.port, onDropped: (lines) => (dropped += lines) });
+    const transport = new TcpTransport({ ...QUIET, port: collector.port, onDropped: (lines) => (dropped += lines) });
     ends.push(() => transport.close());
     await until('it is connected', () => collector.connections === 1);
     // 50 MB, of which 8 MiB may wait here and a few in the system.
@@ -103,7 +127,7 @@ describe('over TCP', () => {
       stats.observer.decided(callOf('d'), decisionOf([`d.k_${long}${index}`]));
     stats.flush();
     stats.flush();
-    expect(log.filter((line) => line.includes('statistics'))).toHaveLength(1);
+    expect(log.map(messageOf).filter((message) => message !== AWAY)).toEqual([LOST]);
     const collector = await opened(new TcpCollector().listen(port));
     await until('the collector gets lines', () => collector.lines.length > 0);
     stats.flush();
@@ -147,6 +171,7 @@ describe('over UDP', () => {
   test('a name that nobody knows loses what is sent, and says so', async () => {
     let dropped = 0;
     const transport = new UdpTransport({
+      ...QUIET,
       host: 'collector.invalid',
       port: 1,
       onDropped: (lines) => (dropped += lines),
@@ -159,7 +184,7 @@ describe('over UDP', () => {
   test('what waits to be sent is bounded', async () => {
     const collector = await opened(new UdpCollector().listen());
     let dropped = 0;
-    const transport = new UdpTransport({ host: HOST, port: collector.port, onDropped: (lines) => (dropped += lines) });
+    const transport = new UdpTransport({ ...QUIET, port: collector.port, onDropped: (lines) => (dropped += lines) });
     for (let line = 0; line < 200_000; line++) transport.send(LINE);
     expect(dropped).toBeGreaterThan(50_000);
     await transport.close();

@@ -34,6 +34,11 @@ test('a name that does not match stays as it is', () => {
   });
 });
 
+test('a name of which nothing would be left stays as it is', () => {
+  const mogrifier = of({ pattern: 'within|(nothing)', name: '$1', tags: { t: '$0' } });
+  expect(mogrifierOf([mogrifier])(NAME)).toEqual({ name: NAME, tags: [['t', 'within']] });
+});
+
 test('the first one that matches counts', () => {
   const mogrify = mogrifierOf([
     of({ pattern: 'nowhere', name: 'a', tags: {} }),
@@ -62,6 +67,7 @@ describe('a mistake is told with its variable', () => {
     // Go has no look-ahead.
     [{ pattern: 'a(?=b)' }, /^DOG_STATSD_MOGRIFIER_TAG_PATTERN: /],
     [{ name: '$4' }, /^DOG_STATSD_MOGRIFIER_TAG_NAME: \$4: the pattern has 3 groups$/],
+    [{ name: `x\${9}` }, /^DOG_STATSD_MOGRIFIER_TAG_NAME: \$\{9\}: the pattern has 3 groups$/],
     [{ tags: { domain: '$9' } }, /^DOG_STATSD_MOGRIFIER_TAG_TAGS: \$9: /],
   ])('%j', (rest, message) => {
     expect(() => mogrifierOf([of(rest)])).toThrow(message);

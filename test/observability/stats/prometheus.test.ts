@@ -1,67 +1,14 @@
 /** The page of Prometheus: the reference's metrics beside Headroom's own, read by a parser that is not ours. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import parseText from 'parse-prometheus-text-format';
-import { createLogger } from '../../../src/observability/logger.ts';
-import type { PrometheusConfig } from '../../../src/observability/stats/config.ts';
-import { type Stats, startStats } from '../../../src/observability/stats/stats.ts';
 import { freePort } from '../../support/ports.ts';
 import { parsePrometheus, samplesOf, sampleValue } from '../prometheus-text.ts';
 import { callOf, decisionOf } from './decisions.ts';
+import { CONFIG, count, endAll, ends, HITS, page, parsedText, seriesOf, started } from './page.ts';
 import { EXPECTED, POLICY, playScript } from './script.ts';
 import { startReporting } from './service.ts';
 
-const CONFIG: PrometheusConfig = {
-  sink: 'prometheus',
-  host: '127.0.0.1',
-  port: 0,
-  path: '/metrics',
-  mapperYamlPath: undefined,
-  responseTimeAsMilliseconds: false,
-  extraTags: {},
-};
-const HITS = 'ratelimit_service_rate_limit_total_hits';
-
-const ends: (() => Promise<void> | void)[] = [];
-
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
-});
-
-async function started(config: Partial<PrometheusConfig> = {}): Promise<Stats> {
-  const stats = await startStats({
-    config: { ...CONFIG, ...config },
-    nearLimitRatio: 0.8,
-    log: createLogger({ level: 'error', format: 'json' }),
-    metricsText: async () => '# TYPE own counter\nown 1\n',
-  });
-  ends.push(() => stats.shutdown());
-  return stats;
-}
-
-async function page({ port }: Stats, path = '/metrics'): Promise<string> {
-  const response = await fetch(`http://127.0.0.1:${port}${path}`);
-  expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
-  return response.text();
-}
-
-function count({ observer }: Stats, ...statsKeys: string[]): void {
-  for (const statsKey of statsKeys) observer.decided(callOf('d'), decisionOf([statsKey]));
-}
-
-/** The parser cannot group histograms that have labels: their samples are read one by one. */
-function parsedText(text: string) {
-  return parseText(text.replaceAll(/^(# TYPE .*) histogram$/gm, '$1 untyped'));
-}
-
-/** Series by their labels, as the parser found them. */
-function seriesOf(text: string, metric: string): Record<string, string> {
-  const family = parsedText(text).find(({ name }) => name === metric);
-  const rows = (family?.metrics ?? []).map(({ labels = {}, value = '' }) => [Object.values(labels).join(' '), value]);
-  return Object.fromEntries(rows);
-}
+afterEach(endAll);
 
 describe('a fixed script of requests', () => {
   test('has the metrics and the labels of envoyproxy/ratelimit, beside those of Headroom', async () => {
@@ -148,16 +95,48 @@ describe('where the reference loses its labels', () => {
     ]);
   });
 
+  test('domains whose names come to the same with their keys are counted apart', async () => {
+    const stats = await started();
+    for (const domain of ['a.b', 'a', 'a.b', 'a']) stats.observer.decided(callOf(domain), decisionOf(['a.b.c']));
+    stats.observer.decided(callOf('a'), decisionOf(['a.b.c']));
+    const text = await page(stats);
+    expect(seriesOf(text, HITS)).toEqual({ 'a.b c': '2', 'a b c': '3' });
+  });
+
   test('extra tags are labels', async () => {
-    const stats = await started({ extraTags: { env: 'test', 'a.b': 'c"d', domain: 'x' } });
+    const stats = await started({ extraTags: { env: 'test', 'a.b': 'c"d' } });
     count(stats, 'd.k');
     const text = await page(stats);
     expect(samplesOf(text, HITS)).toMatchObject([{ labels: { env: 'test', a_b: 'c"d', domain: 'd', key1: 'k' } }]);
     stats.policiesLoaded(false);
     expect(samplesOf(await page(stats), 'ratelimit_service_config_load_error')).toMatchObject([
-      { labels: { env: 'test', domain: 'x' } },
+      { labels: { env: 'test', a_b: 'c"d' } },
     ]);
   });
+});
+
+describe('EXTRA_TAGS that would make a page that cannot be read are an error at start:', () => {
+  test.each<[what: string, extraTags: Record<string, string>, reason: string]>([
+    ['two of one name, once it is a label', { 'a.b': '1', 'a-b': '2' }, 'a-b: there are two tags for the label a_b'],
+    ['le', { le: '1' }, 'le: the label le is reserved'],
+    ['a name of Prometheus', { __name__: 'x' }, '__name__: the label __name__ is reserved'],
+    ['a label of limits', { domain: 'x' }, 'domain: the label domain is used already'],
+    ['a label of methods', { 'grpc.method': 'x' }, 'grpc.method: the label grpc_method is used already'],
+    ['no name', { '': 'x' }, 'expected a name'],
+  ])('%s', async (_what, extraTags, reason) => {
+    const error = await started({ extraTags }).catch((thrown: Error) => thrown);
+    expect(error).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining(`EXTRA_TAGS: `) });
+    expect((error as Error).message).toContain(reason);
+  });
+});
+
+test('help says of each metric whose it is', async () => {
+  const stats = await started();
+  for (let index = 0; index <= 10_000; index++) count(stats, `d.k_${index}`);
+  stats.onCall('ShouldRateLimit', 1);
+  const text = await page(stats);
+  expect(text).toContain('# HELP headroom_stats_limits_dropped_total Limits whose statistics were dropped');
+  expect(text).toContain('# HELP ratelimit_service_response_time_seconds How long calls took');
 });
 
 describe('values that callers choose', () => {
@@ -237,7 +216,16 @@ describe('the port', () => {
     const base = `http://127.0.0.1:${stats.port}`;
     expect((await fetch(`${base}/metrics`)).status).toBe(404);
     expect((await fetch(`${base}/stats/prometheus`, { method: 'POST' })).status).toBe(405);
-    expect((await fetch(`${base}/stats/prometheus`, { method: 'HEAD' })).status).toBe(200);
+  });
+
+  test('answers HEAD without making a page', async () => {
+    let pages = 0;
+    const stats = await started({}, async () => {
+      pages += 1;
+      return '';
+    });
+    const { status, headers } = await fetch(`http://127.0.0.1:${stats.port}/metrics`, { method: 'HEAD' });
+    expect([status, headers.get('content-type'), pages]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8', 0]);
   });
 
   test('that is in use is an error of the operator, and closed once it is stopped', async () => {
@@ -247,100 +235,5 @@ describe('the port', () => {
     expect(error).toMatchObject({ code: 'LISTEN_FAILED', message: expect.stringContaining('PROMETHEUS_ADDR') });
     await stats.shutdown();
     await expect(fetch(`http://127.0.0.1:${port}/metrics`)).rejects.toThrow();
-  });
-});
-
-describe('PROMETHEUS_MAPPER_YAML', () => {
-  function mapperFile(text: string): string {
-    const folder = mkdtempSync(join(tmpdir(), 'headroom-mapper-'));
-    ends.push(() => rmSync(folder, { recursive: true }));
-    writeFileSync(join(folder, 'mapper.yaml'), text);
-    return join(folder, 'mapper.yaml');
-  }
-
-  test('says what statistics are called, by globs and expressions, and which are left out', async () => {
-    const mapperYamlPath = mapperFile(`
-defaults:
-  timer_type: histogram
-  buckets: [0.5, 1]
-mappings:
-  - match: 'ratelimit\\.service\\.rate_limit\\.(.+)\\.(.+)\\.(over|near)_limit'
-    match_type: regex
-    name: limited
-    labels: { domain: "$1", key: "\${2}", how: "$3" }
-  - match: "ratelimit.service.rate_limit.*.*.total_hits"
-    name: hits_of_$1
-    help: "Hits\\\\ of a domain"
-    labels: { key: "$2" }
-  - match: "ratelimit.service.rate_limit.a.b.*.total_hits"
-    name: of_domain_a_b
-  - match: "ratelimit_server.*.response_time"
-    match_metric_type: observer
-    name: took
-    labels: { method: "$1" }
-  - match: "ratelimit_server.*.*"
-    action: drop
-`);
-    const stats = await started({ mapperYamlPath });
-    stats.observer.decided(callOf('d'), decisionOf(['d.k', 'd.l'], { hits: 3, used: 11 }));
-    stats.observer.decided(callOf('a.b'), decisionOf(['a.b.k']));
-    stats.onCall('ShouldRateLimit', 700);
-    stats.policiesLoaded(true);
-    const text = await page(stats);
-    const metrics = Object.fromEntries(parsedText(text).map((family) => [family.name, family]));
-    expect(metrics).toMatchObject({
-      limited: {
-        metrics: [
-          { labels: { domain: 'd', key: 'k', how: 'over' }, value: '1' },
-          { labels: { domain: 'd', key: 'k', how: 'near' }, value: '2' },
-          { labels: { domain: 'd', key: 'l', how: 'over' }, value: '1' },
-          { labels: { domain: 'd', key: 'l', how: 'near' }, value: '2' },
-        ],
-      },
-      hits_of_d: { help: 'Hits\\ of a domain', metrics: [{ labels: { key: 'k' } }, { labels: { key: 'l' } }] },
-      // A domain with dots is one part of a name, and so the first glob finds it.
-      hits_of_a_b: { metrics: [{ labels: { key: 'k' } }] },
-      took_bucket: {
-        metrics: [{ value: '0' }, { labels: { le: '1' }, value: '1' }, { labels: { le: '+Inf' }, value: '1' }],
-      },
-      took_sum: { metrics: [{ labels: { method: 'ShouldRateLimit' }, value: '0.7' }] },
-      ratelimit_service_config_load_success: { metrics: [{ value: '1' }] },
-    });
-    expect(Object.keys(metrics).filter((name) => name.includes('total_requests'))).toEqual([]);
-  });
-
-  test('takes no time to speak of for a name that is made to take it', async () => {
-    const mapperYamlPath = mapperFile(`
-mappings:
-  - match: 'ratelimit\\.service\\.rate_limit\\.(.*)\\.(.*)\\.(.*)(\\..*)\\.near_limit'
-    match_type: regex
-    name: near
-`);
-    const stats = await started({ mapperYamlPath });
-    const startedAt = performance.now();
-    for (let index = 0; index < 20; index++) count(stats, `d.${'.'.repeat(900)}${index}`);
-    await page(stats);
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
-  });
-
-  test.each<[what: string, text: string, message: string]>([
-    ['is no YAML', 'mappings: [', 'mapper.yaml: '],
-    ['has no mappings', '{}', 'mappings: '],
-    ['asks for a summary', 'mappings: [{ match: a, name: b, timer_type: summary }]', 'summaries are not offered'],
-    ['has a key that is not offered', 'mappings: [{ match: a, name: b, ttl: 1h }]', 'ttl'],
-    ['has a mapping without a name', 'mappings: [{ match: a }]', 'mappings[0].name: is required'],
-    ['has an expression that is none', 'mappings: [{ match: "(", match_type: regex, name: b }]', "'(' is no regular"],
-    ['takes a name of our own', 'mappings: [{ match: a, name: headroom_policy_loads_total }]', "Headroom's own"],
-    ['has a label that is none', 'mappings: [{ match: a, name: b, labels: { a-b: c } }]', "a label's name"],
-  ])('that %s is an error at start, which says where', async (_what, text, message) => {
-    const error = await started({ mapperYamlPath: mapperFile(text) }).catch((reason: Error) => reason);
-    expect(error).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining(message) });
-    expect((error as Error).message).toMatch(/^PROMETHEUS_MAPPER_YAML: /);
-  });
-
-  test('that is not there is an error at start', async () => {
-    await expect(started({ mapperYamlPath: '/nowhere/mapper.yaml' })).rejects.toThrow(
-      'PROMETHEUS_MAPPER_YAML: /nowhere',
-    );
   });
 });
