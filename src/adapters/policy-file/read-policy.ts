@@ -81,7 +81,7 @@ class SourceFile {
   }
 
   #faultAt(fault: PolicyFault, offset: number, path: Path, message: string): PolicyFileError {
-    const line = this.#text.slice(0, offset).split('\n').length;
+    const line = this.#text.slice(0, offset).split(/\r\n?|\n/).length;
     const where = path.length === 0 ? '' : ` ${keyText(path)}:`;
     return new PolicyFileError(fault, `${this.#file}:${line}:${where} ${message}`);
   }

@@ -1,5 +1,6 @@
 /** The first document of a YAML text as nodes that know where they stand. What they mean is their reader's matter. */
 import {
+  COLLECTION_STYLE,
   EVENT_ID,
   type Event,
   getScalarValue,
@@ -8,6 +9,7 @@ import {
   type ScalarEvent,
   YAMLException,
 } from 'js-yaml';
+import { withoutFlowLines } from './flow-lines.ts';
 import { type ScalarType, scalarType, scalarValue } from './scalars.ts';
 
 /** A text that is no YAML. */
@@ -189,7 +191,7 @@ export class YamlText {
 
 /** No other document is read, not even to find mistakes there: envoyproxy/ratelimit does not, either. */
 function firstDocument(text: string): string {
-  const prolog = /^\uFEFF?(?:(?:[ \t]*(?:#.*)?|%.*)\r?\n)*/.exec(text)?.[0].length ?? 0;
+  const prolog = /^\uFEFF?(?:(?:[ \t]*(?:#[^\r\n]*)?|%[^\r\n]*)(?:\r\n?|\n))*/.exec(text)?.[0].length ?? 0;
   const marker = /^(?:---|\.\.\.)(?=\s|$)/gm;
   marker.lastIndex = prolog;
   let next = marker.exec(text);
@@ -201,7 +203,55 @@ function eventsOf(text: string): readonly Event[] {
   try {
     return parseEvents(text, { maxDepth: DEPTH_MAX });
   } catch (error) {
-    if (!(error instanceof YAMLException)) throw new YamlError(0, (error as Error).message, { cause: error });
-    throw new YamlError(error.mark?.position ?? 0, error.reason, { cause: error });
+    const isOfFlow = error instanceof YAMLException && error.reason === INDENTATION;
+    const events = isOfFlow ? eventsOfFlow(text) : undefined;
+    if (events !== undefined) return events;
+    throw yamlErrorOf(error as Error);
   }
+}
+
+// The parser's reason for what libyaml lets stand in brackets and quotes. Files that it refuses are few: reading these
+// twice costs the others nothing.
+const INDENTATION = 'deficient indentation';
+
+/** @returns undefined where brackets and quotes are not what they look like @throws YamlError */
+function eventsOfFlow(text: string): readonly Event[] | undefined {
+  const flow = withoutFlowLines(text);
+  if (flow === undefined) return undefined;
+  let events: readonly Event[];
+  try {
+    events = parseEvents(flow.text, { maxDepth: DEPTH_MAX });
+  } catch (error) {
+    throw yamlErrorOf(error as Error);
+  }
+  const missed = new Set(flow.openings);
+  for (const event of events) missed.delete(openingOf(event));
+  // Lines that were joined are no less lines of their text: its value is that of the original.
+  return missed.size > 0 ? undefined : events.map((event) => withLinesOf(text, event));
+}
+
+function openingOf(event: Event): number {
+  switch (event.type) {
+    case EVENT_ID.MAPPING:
+    case EVENT_ID.SEQUENCE:
+      return event.style === COLLECTION_STYLE.FLOW ? event.start : -1;
+    case EVENT_ID.SCALAR:
+      return isQuoted(event) ? event.valueStart - 1 : -1;
+    default:
+      return -1;
+  }
+}
+
+function isQuoted({ style }: ScalarEvent): boolean {
+  return style === SCALAR_STYLE.SINGLE_QUOTED || style === SCALAR_STYLE.DOUBLE_QUOTED;
+}
+
+function withLinesOf(text: string, event: Event): Event {
+  if (event.type !== EVENT_ID.SCALAR || !event.fast || event.valueStart < 0) return event;
+  return /[\r\n]/.test(text.slice(event.valueStart, event.valueEnd)) ? { ...event, fast: false } : event;
+}
+
+function yamlErrorOf(error: Error): YamlError {
+  if (!(error instanceof YAMLException)) return new YamlError(0, error.message, { cause: error });
+  return new YamlError(error.mark?.position ?? 0, error.reason, { cause: error });
 }

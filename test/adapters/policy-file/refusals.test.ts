@@ -24,7 +24,7 @@ const rows: Record<string, readonly Row[]> = {
     {
       title: 'a list that never ends',
       text: 'domain: d\ndescriptors: [\n',
-      message: ':3: error loading config file: yaml: deficient indentation',
+      message: ':3: error loading config file: yaml: unexpected end of the stream within a flow collection',
     },
     {
       title: 'a key that is too far in',
