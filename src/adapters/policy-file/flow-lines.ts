@@ -21,11 +21,13 @@ export function withoutFlowLines(text: string): FlowLines | undefined {
 
 const NO_COLUMN = -1;
 const REST_OF_LINE = /[^\r\n]*(?:\r\n?|\n|$)/y;
-const BLOCK_TEXT = /(?:[^ \t\r\n:]+|:(?![ \t\r\n]|$)|[ \t]+(?![ \t\r\n#]|$|:(?:[ \t\r\n]|$)))*/y;
-const FLOW_TEXT = /(?:[^ \t\r\n[\]{},:]+|:(?![ \t\r\n[\]{},]|$)|[ \t]+(?![ \t\r\n#]|$))+|[\s\S]/y;
+// One of many: a loop takes them, since a repetition within the expression would fill the stack.
+const BLOCK_TEXT = /[^ \t\r\n:]+|:(?![ \t\r\n]|$)|[ \t]+(?![ \t\r\n#]|$|:(?:[ \t\r\n]|$))/y;
+const FLOW_TEXT = /[^ \t\r\n[\]{},:]+|:(?![ \t\r\n[\]{},]|$)|[ \t]+(?![ \t\r\n#]|$)/y;
 const FLOW_INDICATOR = /[[\]{},]|[:?](?=[ \t\r\n[\]{},]|$)/y;
-// Behind a comma libyaml knows a comment without a blank before it.
-const FLOW_SEPARATION = /(?:[ \t\r\n]+(?:#[^\r\n]*)?|(?<=[,[{])#[^\r\n]*)+/y;
+// Behind a bracket, a quote and a comma libyaml knows a comment without a blank before it.
+const COMMENT_CLOSE_BEHIND = /(?<=[\]}"'])#[^\r\n]*/y;
+const FLOW_SEPARATION = /[ \t\r\n]+(?:#[^\r\n]*)?|(?<=[,[\]{}"'])#[^\r\n]*/y;
 
 class Scanner {
   readonly openings = new Set<number>();
@@ -61,7 +63,6 @@ class Scanner {
         this.#skip(REST_OF_LINE);
       } else {
         if (!this.#sees(/[\t\r\n#]|$/y)) this.#textColumn = undefined;
-        this.#parentColumn = NO_COLUMN;
         if (column === 0) this.#skip(/---(?=[ \t\r\n]|$)/y);
         if (!this.#blockTokens()) return false;
       }
@@ -99,14 +100,16 @@ class Scanner {
   }
 
   #node(first: string): boolean {
-    if (/[[{]/.test(first)) return this.#flow();
+    const isFlow = /[[{]/.test(first);
+    if (isFlow && !this.#flow()) return false;
     if (/["']/.test(first)) this.#quoted();
-    else this.#blockText();
+    else if (!isFlow) this.#blockText();
+    this.#blank(COMMENT_CLOSE_BEHIND);
     return true;
   }
 
   #blockText(): void {
-    this.#skip(BLOCK_TEXT);
+    while (this.#skip(BLOCK_TEXT));
     const goesOn = this.#sees(/[ \t]*(?:[\r\n]|$)/y);
     this.#textColumn = goesOn ? (this.#textColumn ?? this.#parentColumn) : undefined;
   }
@@ -134,22 +137,42 @@ class Scanner {
     let depth = 0;
     /** What was read last is a text or closed, and the next one needs a comma or a colon before it. */
     let isNode = false;
+    let isText = false;
     do {
-      const hasComment = this.#blank(FLOW_SEPARATION).includes('#');
+      const hasComment = this.#flowSeparation();
       const first = this.#text.charAt(this.#at);
       if (first === '') break;
       // Without the comment, the parser would take both for one text.
       if (hasComment && isNode && !/[,:\]}]/.test(first)) return false;
-      const isIndicator = this.#sees(FLOW_INDICATOR);
+      const isIndicator: boolean = this.#sees(FLOW_INDICATOR) || (first === ':' && isNode && !isText);
       isNode = !isIndicator || /[\]}]/.test(first);
+      // Behind a text without quotes, a quote in the next line is one more letter of it.
+      const isQuote: boolean = !isText && /["']/.test(first);
+      isText = !isIndicator && !isQuote;
       if (/[[{]/.test(first)) depth++;
       if (/[\]}]/.test(first)) depth--;
       if (isIndicator) this.#at++;
-      else if (/["']/.test(first)) this.#quoted();
-      else this.#skip(FLOW_TEXT);
+      else if (isQuote) this.#quoted();
+      else this.#flowText();
     } while (depth > 0);
     if (this.#pieces.length > piecesBefore) this.openings.add(opening);
     return true;
+  }
+
+  /** @returns whether there were comments */
+  #flowSeparation(): boolean {
+    let hasComment = false;
+    for (;;) {
+      const run = this.#blank(FLOW_SEPARATION);
+      if (run === '') return hasComment;
+      hasComment ||= run.includes('#');
+    }
+  }
+
+  #flowText(): void {
+    // What is no text here is the parser's matter.
+    if (!this.#skip(FLOW_TEXT)) this.#at++;
+    while (this.#skip(FLOW_TEXT));
   }
 
   #quoted(): void {
@@ -178,8 +201,11 @@ class Scanner {
     return found;
   }
 
-  #skip(run: RegExp): void {
-    this.#at += this.#match(run)?.[0].length ?? 0;
+  /** @returns whether there was any */
+  #skip(run: RegExp): boolean {
+    const length = this.#match(run)?.[0].length ?? 0;
+    this.#at += length;
+    return length > 0;
   }
 
   #sees(what: RegExp): boolean {

@@ -201,33 +201,44 @@ function firstDocument(text: string): string {
 
 function eventsOf(text: string): readonly Event[] {
   try {
-    return parseEvents(text, { maxDepth: DEPTH_MAX });
+    return parse(text);
   } catch (error) {
-    const isOfFlow = error instanceof YAMLException && error.reason === INDENTATION;
-    const events = isOfFlow ? eventsOfFlow(text) : undefined;
+    // Files that the parser refuses are few: to read these twice costs the others nothing.
+    const events = eventsOfFlow(text, error as YamlError);
     if (events !== undefined) return events;
-    throw yamlErrorOf(error as Error);
+    throw error;
   }
 }
 
-// The parser's reason for what libyaml lets stand in brackets and quotes. Files that it refuses are few: reading these
-// twice costs the others nothing.
+/** What the parser says of lines within brackets and quotes that libyaml takes. */
 const INDENTATION = 'deficient indentation';
 
-/** @returns undefined where brackets and quotes are not what they look like @throws YamlError */
-function eventsOfFlow(text: string): readonly Event[] | undefined {
+/**
+ * @returns undefined where it is no better without those lines
+ * @throws YamlError that is to be told instead of the first one
+ */
+function eventsOfFlow(text: string, first: YamlError): readonly Event[] | undefined {
   const flow = withoutFlowLines(text);
   if (flow === undefined) return undefined;
-  let events: readonly Event[];
   try {
-    events = parseEvents(flow.text, { maxDepth: DEPTH_MAX });
+    const events = parse(flow.text);
+    const missed = new Set(flow.openings);
+    for (const event of events) missed.delete(openingOf(event));
+    // Lines that were joined are no less lines of their text: its value is that of the original.
+    return missed.size > 0 ? undefined : events.map((event) => withLinesOf(text, event));
   } catch (error) {
-    throw yamlErrorOf(error as Error);
+    if (first.message === INDENTATION) throw error;
+    return undefined;
   }
-  const missed = new Set(flow.openings);
-  for (const event of events) missed.delete(openingOf(event));
-  // Lines that were joined are no less lines of their text: its value is that of the original.
-  return missed.size > 0 ? undefined : events.map((event) => withLinesOf(text, event));
+}
+
+function parse(text: string): readonly Event[] {
+  try {
+    return parseEvents(text, { maxDepth: DEPTH_MAX });
+  } catch (error) {
+    if (!(error instanceof YAMLException)) throw new YamlError(0, (error as Error).message, { cause: error });
+    throw new YamlError(error.mark?.position ?? 0, error.reason, { cause: error });
+  }
 }
 
 function openingOf(event: Event): number {
@@ -249,9 +260,4 @@ function isQuoted({ style }: ScalarEvent): boolean {
 function withLinesOf(text: string, event: Event): Event {
   if (event.type !== EVENT_ID.SCALAR || !event.fast || event.valueStart < 0) return event;
   return /[\r\n]/.test(text.slice(event.valueStart, event.valueEnd)) ? { ...event, fast: false } : event;
-}
-
-function yamlErrorOf(error: Error): YamlError {
-  if (!(error instanceof YAMLException)) return new YamlError(0, error.message, { cause: error });
-  return new YamlError(error.mark?.position ?? 0, error.reason, { cause: error });
 }

@@ -38,6 +38,17 @@ describe('a file whose brackets close or go on too far left means what it says',
       ],
     },
     {
+      title: 'comments close behind',
+      lines: [
+        'descriptors: [# [',
+        '{ "key":"a"# "',
+        ',"rate_limit":{# {',
+        'unit: minute,# x',
+        'requests_per_unit: 5}# }',
+        '}]',
+      ],
+    },
+    {
       title: 'tabs behind colons and commas',
       lines: ['descriptors:', '- key:\ta', '  rate_limit:\t{unit:\tminute,\trequests_per_unit:\t5}'],
     },
@@ -65,6 +76,7 @@ describe('a file whose brackets close or go on too far left means what it says',
     { title: 'with a break that is none', value: '"b\\\nc\\n"', is: 'bc\n' },
     { title: 'a text in single quotes', value: "'it''s\n\n\nc'", is: "it's\n\nc" },
     { title: 'a text without quotes in brackets', value: 'b\nc', is: 'b c' },
+    { title: 'the same with a quote', value: 'b\n\'c"', is: 'b \'c"' },
     { title: 'the same with an empty line', value: 'b\n\nc', is: 'b\nc' },
   ])('$title that goes on in column 0', ({ value, is }) => {
     const inBrackets = read('domain: d', 'descriptors:', `- { key: a, value: ${value} }`);
@@ -75,7 +87,8 @@ describe('a file whose brackets close or go on too far left means what it says',
 
   test('whatever stands around it and looks like brackets and quotes', () => {
     const lines = [
-      'domain: d # it\'s "',
+      'domain:',
+      ' d # it\'s "',
       '# {',
       'descriptors:',
       "- key: it's {",
