@@ -37,6 +37,8 @@ export const DEPTH_MAX = 1_000;
 // 100,000 rules have 1,300,000; what repeats itself beyond is an attack or a mistake.
 const NODES_MAX = 5_000_000;
 
+const MERGE_TAG = /^(?:!!|!?<?tag:yaml\.org,2002:)merge>?$/;
+
 type NodeEvent = Exclude<Event, { type: typeof EVENT_ID.DOCUMENT } | { type: typeof EVENT_ID.POP }>;
 
 export class YamlText {
@@ -85,10 +87,11 @@ export class YamlText {
     return isText ? 'text' : scalarType(text);
   }
 
-  /** Whether a scalar has neither quotes nor a tag. */
-  isPlain(node: NodeId): boolean {
-    const { style, tagStart } = this.#event(node) as ScalarEvent;
-    return style === SCALAR_STYLE.PLAIN && tagStart < 0;
+  /** Whether a scalar has no quotes, and no tag but the one of merge keys. */
+  mayBeMergeKey(node: NodeId): boolean {
+    const { style, tagStart, tagEnd } = this.#event(node) as ScalarEvent;
+    if (tagStart >= 0) return MERGE_TAG.test(this.#text.slice(tagStart, tagEnd));
+    return style === SCALAR_STYLE.PLAIN;
   }
 
   value(node: NodeId): null | boolean | number | string {
