@@ -42,7 +42,8 @@ type Content = Record<string, unknown>;
 
 /**
  * Of keys that stand twice in a map the last one counts, but in a `rate_limit` and in `metadata` their keys add up: so
- * does the parser of envoyproxy/ratelimit, which reads into what is there already. Values of null count as not written.
+ * does the parser of envoyproxy/ratelimit, which reads into what is there already. Its keys with null count as
+ * not written; Headroom's own may not be empty.
  * @throws ContentError, YamlError
  */
 export function readContent(yaml: YamlText): PolicyDefinition {
@@ -94,10 +95,13 @@ class Reader {
 
   #pair(key: NodeId, name: string, value: NodeId, shape: Shape, content: Content): void {
     const expected = shape.keys.get(name);
+    const isOwn = !shape.isReference || !REFERENCE_KEYS.has(name);
     this.#path.push(name);
-    if (expected !== undefined) content[name] = this.#value(value, expected, content[name]);
-    else if (!shape.isReference || !REFERENCE_KEYS.has(name))
-      throw this.#error(key, `config error, unknown key '${name}'`);
+    if (expected !== undefined) {
+      // Nobody means `limits:` with nothing behind it, or `api_keys: ~`, and what they protect would be open.
+      if (isOwn && isNull(this.#yaml, value)) throw this.#error(key, 'has no value: give it one, or leave the key out');
+      content[name] = this.#value(value, expected, content[name]);
+    } else if (isOwn) throw this.#error(key, `config error, unknown key '${name}'`);
     else if (name !== 'metadata') this.#pass(value);
     this.#path.pop();
   }

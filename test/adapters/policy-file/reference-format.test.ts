@@ -280,6 +280,25 @@ describe("Headroom's own keys", () => {
     expect(() => parse(text)).toThrow(message);
   });
 
+  test.each<[title: string, text: string, key: string]>([
+    ['headers', 'domain: d\nheaders:\n', ':2: headers'],
+    ['limits', descriptor('limits:'), ':4: descriptors[0].limits'],
+    ['overdraft', descriptor('limits: [{ requests: 1, per: day }]', 'overdraft: ~'), ':5: descriptors[0].overdraft'],
+    ['api_keys', descriptor('api_keys: ~'), ':4: descriptors[0].api_keys'],
+    ['unknown_keys', descriptor('api_keys: true', 'unknown_keys: null'), ':5: descriptors[0].unknown_keys'],
+    ['inactive_keys', descriptor('api_keys: true', 'inactive_keys:'), ':5: descriptors[0].inactive_keys'],
+    ['classes', descriptor('api_keys: true', 'classes: Null'), ':5: descriptors[0].classes'],
+    ['requests', descriptor('limits: [{ requests:, per: day }]'), ':4: descriptors[0].limits[0].requests'],
+    ['name', descriptor('limits: [{ requests: 1, per: day, name: }]'), ':4: descriptors[0].limits[0].name'],
+    [
+      'limits, though a merge key gives some',
+      descriptor('<<: { limits: [{ requests: 1, per: day }] }', 'limits:'),
+      ':5: descriptors[0].limits',
+    ],
+  ])('are refused with nothing behind them: %s', (_title, text, where) => {
+    expect(() => parse(text)).toThrow(`f.yaml${where}: has no value: give it one, or leave the key out`);
+  });
+
   test('have no place within them for what means nothing', () => {
     const text = descriptor('limits: [{ requests: 1, per: day, unit: day }]');
     expect(() => parse(text)).toThrow("f.yaml:4: descriptors[0].limits[0].unit: config error, unknown key 'unit'");
