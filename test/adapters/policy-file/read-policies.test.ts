@@ -69,6 +69,23 @@ describe('a path', () => {
   });
 });
 
+describe('a file', () => {
+  test.each([
+    { title: 'in Latin-1', bytes: Buffer.from('domain: d\ndescriptors:\n  - key: caf\xe9\n', 'latin1') },
+    { title: 'in UTF-16', bytes: Buffer.from('\uFEFFdomain: d\n', 'utf16le') },
+    { title: 'with half a character', bytes: Buffer.from('domain: "\xe2\x82"\n', 'latin1') },
+  ])('$title is refused, since nobody would meet its rules', ({ bytes }) => {
+    const file = join(folder, 'a.yaml');
+    writeFileSync(file, bytes);
+    expect(thrownBy(() => readPolicies(folder))).toMatchObject({ fault: 'form', message: `${file}: is not UTF-8` });
+  });
+
+  test('in UTF-8 with a byte order mark is read', () => {
+    write({ 'a.yaml': '\uFEFFdomain: caf\u00e9\n' });
+    expect([...readPolicies(folder).keys()]).toEqual(['caf\u00e9']);
+  });
+});
+
 describe('a set of files', () => {
   test('with one domain twice is refused, by the second file and the line of its domain', () => {
     write({ 'a.yaml': 'domain: d\n', 'b.yaml': '# the same again\ndomain: d\n' });
