@@ -126,7 +126,7 @@ export const KEYS = {
 export const STATS = {
   USE_STATSD: { kind: 'bool', default: 'false', does: 'statistics go to a statsd' },
   STATSD_HOST: { kind: 'text', default: 'localhost', does: 'where it is, or the DogStatsD' },
-  STATSD_PORT: { kind: 'port', default: '8125', does: 'its port' },
+  STATSD_PORT: { kind: 'port', from: '1', default: '8125', does: 'its port' },
   STATSD_PROTOCOL: {
     kind: 'enum',
     values: ['tcp', 'udp'],
