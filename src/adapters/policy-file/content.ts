@@ -201,7 +201,7 @@ class Reader {
     if (yaml.kind(node) === 'map') return Object.fromEntries(this.#freePairs(node, depth));
     const value = yaml.value(node);
     if (typeof value !== 'number' || Number.isFinite(value)) return value;
-    throw this.#error(node, `error parsing metadata: ${yaml.text(node)} is no number of JSON`);
+    throw this.#error(node, `error parsing metadata: ${asGoCuts(yaml.text(node))} is no number of JSON`);
   }
 
   *#freePairs(node: NodeId, depth: number): Generator<[string, unknown]> {
@@ -223,7 +223,7 @@ class Reader {
     }
     const type = yaml.type(node);
     if (type === 'float') return this.#error(node, 'error checking config');
-    return this.#unmarshal(node, `!!${type === 'text' ? 'str' : type} \`${yaml.text(node)}\` into ${wanted}`);
+    return this.#unmarshal(node, `!!${type === 'text' ? 'str' : type} \`${asGoCuts(yaml.text(node))}\` into ${wanted}`);
   }
 
   #unmarshal(node: NodeId, what: string): ContentError {
@@ -234,13 +234,38 @@ class Reader {
     return new ContentError(this.#path, this.#yaml.offset(node), message);
   }
 
-  /** As Go prints a value. */
+  /** As Go prints a value, up to SHOWN_MAX. */
   #shown(node: NodeId): string {
-    const yaml = this.#yaml;
-    if (yaml.kind(node) === 'list') return `[${[...yaml.children(node)].map((item) => this.#shown(item)).join(' ')}]`;
-    if (yaml.kind(node) === 'scalar') return isNull(yaml, node) ? '<nil>' : String(yaml.value(node));
-    return `map[${[...yaml.children(node)].map((part) => this.#shown(part)).join(' ')}]`;
+    let text = '';
+    for (const part of this.#parts(node)) {
+      text += part;
+      if (text.length > SHOWN_MAX) return `${text.slice(0, SHOWN_MAX)}...`;
+    }
+    return text;
   }
+
+  *#parts(node: NodeId): Generator<string> {
+    const yaml = this.#yaml;
+    const kind = yaml.kind(node);
+    if (kind === 'scalar') yield isNull(yaml, node) ? '<nil>' : String(yaml.value(node));
+    else {
+      let before = kind === 'list' ? '[' : 'map[';
+      for (const child of yaml.children(node)) {
+        yield before;
+        yield* this.#parts(child);
+        before = ' ';
+      }
+      yield before === ' ' ? ']' : `${before}]`;
+    }
+  }
+}
+
+// A list of aliases may stand for millions of nodes.
+const SHOWN_MAX = 100;
+
+/** The parser of envoyproxy/ratelimit repeats no more of a text: it may be a secret in a wrong place. */
+function asGoCuts(text: string): string {
+  return text.length > 10 ? `${text.slice(0, 7)}...` : text;
 }
 
 function isNull(yaml: YamlText, node: NodeId): boolean {

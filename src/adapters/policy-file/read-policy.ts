@@ -54,6 +54,10 @@ function addFile(source: SourceFile, compilers: Map<string, PolicyCompiler>, mer
   }
 }
 
+// For a line of a log: keys may be nested a thousand deep, and texts be as long as their file.
+const KEY_MAX = 300;
+const MESSAGE_MAX = 500;
+
 /** A file's text and its content. What finds the lines of mistakes is not kept: it is several times as large as both. */
 class SourceFile {
   readonly definition: PolicyDefinition;
@@ -79,8 +83,10 @@ class SourceFile {
 
   #faultAt(fault: PolicyFault, offset: number, path: Path, message: string): PolicyFileError {
     const line = this.#text.slice(0, offset).split(/\r\n?|\n/).length;
-    const where = path.length === 0 ? '' : ` ${keyText(path)}:`;
-    return new PolicyFileError(fault, `${this.#file}:${line}:${where} ${message}`);
+    const key = keyText(path);
+    const where = key === '' ? '' : ` ${key.length > KEY_MAX ? `…${key.slice(-KEY_MAX)}` : key}:`;
+    const told = message.length > MESSAGE_MAX ? `${message.slice(0, MESSAGE_MAX)}…` : message;
+    return new PolicyFileError(fault, `${this.#file}:${line}:${where} ${told}`);
   }
 }
 
