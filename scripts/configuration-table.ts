@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { NOT_OFFERED } from '../src/config/not-offered.ts';
-import type { NotOffered, Variable, Variables } from '../src/config/variable.ts';
+import type { Variable, Variables } from '../src/config/variable.ts';
 import { AREAS } from '../src/config/variables.ts';
 
 const PAGE = 'docs/configuration.md';
@@ -37,7 +37,7 @@ function defaultOf(variable: Variable): string {
 
 /** What envoyproxy/ratelimit knows, and what becomes of it here. */
 function notOffered(): string {
-  const names = Object.entries<NotOffered>(NOT_OFFERED).map(([name, { answer, why }]) => [`\`${name}\``, answer, why]);
+  const names = Object.entries(NOT_OFFERED).map(([name, why]) => [`\`${name}\``, 'ignored', why]);
   const values = Object.values<Variables>(AREAS)
     .flatMap((variables) => Object.entries(variables))
     .flatMap(([name, { refused = {} }]) => Object.entries(refused).map(([value, why]) => ({ name, value, why })))

@@ -1,4 +1,5 @@
 /** The arguments of `headroom check-config`: Headroom's own, and those of envoyproxy/ratelimit's checker. */
+import { parseBool } from '../config/parse-value.ts';
 
 export interface CheckConfigArguments {
   readonly path: string;
@@ -8,11 +9,6 @@ export interface CheckConfigArguments {
 }
 
 const FLAG = /^--?(config_dir|merge_domain_configs)(?:=(.*))?$/s;
-// As Go's flags read them.
-const SWITCHES: ReadonlyMap<string, boolean> = new Map([
-  ...['1', 't', 'T', 'true', 'TRUE', 'True'].map((word) => [word, true] as const),
-  ...['0', 'f', 'F', 'false', 'FALSE', 'False'].map((word) => [word, false] as const),
-]);
 
 /** @returns undefined for what makes no sense */
 export function checkConfigArguments(args: readonly string[]): CheckConfigArguments | undefined {
@@ -23,7 +19,7 @@ export function checkConfigArguments(args: readonly string[]): CheckConfigArgume
   for (let argument = rest.shift(); argument !== undefined; argument = rest.shift()) {
     const [, flag, value] = FLAG.exec(argument) ?? [];
     if (flag === 'config_dir') directory = value ?? rest.shift() ?? '';
-    else if (flag !== undefined) mergeDomains = SWITCHES.get(value ?? 'true');
+    else if (flag !== undefined) mergeDomains = parseBool(value ?? 'true');
     else if (argument.startsWith('-')) return undefined;
     else paths.push(argument);
   }

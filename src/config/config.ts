@@ -6,6 +6,7 @@ import { type Env, EnvError } from './env.ts';
 import { type PoliciesConfig, policiesOf } from './policies.ts';
 import { perSecondRedisOf, redisOf } from './redis.ts';
 import { statsOf } from './stats.ts';
+import type { VariableName } from './variables.ts';
 
 export interface Address {
   readonly host: string;
@@ -126,12 +127,28 @@ function grpcTlsOf(env: Env): TlsConfig {
   };
 }
 
+/** Without Redis they mean nothing. */
+const WHAT_REDIS_IS_LIKE = [
+  'REDIS_TYPE',
+  'REDIS_SOCKET_TYPE',
+  'REDIS_AUTH',
+  'REDIS_SENTINEL_AUTH',
+  'REDIS_TLS',
+  'REDIS_TLS_CLIENT_CERT',
+  'REDIS_TLS_CLIENT_KEY',
+  'REDIS_TLS_CACERT',
+  'REDIS_TLS_SKIP_HOSTNAME_VERIFICATION',
+] as const satisfies readonly VariableName[];
+
 function storeOf(env: Env): Config['store'] {
   const { BACKEND_TYPE: type, REDIS_URL: url } = env;
   if (type === 'memory' && url !== undefined)
     throw new EnvError('BACKEND_TYPE', 'memory contradicts REDIS_URL: unset one of them');
   if (type === 'redis' && url === undefined) throw new EnvError('REDIS_URL', 'is required when BACKEND_TYPE is redis');
   if (url === undefined) {
+    const [alone] = type === 'memory' ? [] : WHAT_REDIS_IS_LIKE.filter((name) => env.given.has(name));
+    // REDIS_URL was forgotten: counters in memory would multiply every limit by the replicas.
+    if (alone !== undefined) throw new EnvError(alone, 'stands beside REDIS_URL, which is not set');
     if (env.REDIS_PERSECOND) throw new EnvError('REDIS_PERSECOND', 'stands beside REDIS_URL, which is not set');
     return { type: 'memory', subjectsMax: env.MEMORY_SUBJECTS_MAX };
   }

@@ -1,7 +1,6 @@
-/** The environment as typed values: an empty variable is an unset one, a malformed or a refused one is named. */
-import { NOT_OFFERED } from './not-offered.ts';
+/** The environment as typed values: an empty variable is an unset one, a malformed one is named. */
 import { expectedText, parseValue } from './parse-value.ts';
-import type { NotOffered, Value, ValuesOf, Variable } from './variable.ts';
+import type { Value, ValuesOf, Variable } from './variable.ts';
 import { VARIABLES, type VariableName } from './variables.ts';
 
 /** One variable that cannot be used. */
@@ -24,13 +23,14 @@ export type Env = ValuesOf<typeof VARIABLES> & {
   readonly mogrifiers: Environment;
 };
 
+// What a pod is told of a service `statsd` is STATSD_PORT=tcp://10.0.0.1:8125.
+export const SERVICE_LINK = /^(tcp|udp|sctp):\/\//;
+// Enough to know it again.
+const SHOWN_MAX = 100;
 const MOGRIFIER = 'DOG_STATSD_MOGRIFIER_';
 
-/** @throws EnvError for the first variable whose text is not of its kind, or that is refused */
+/** @throws EnvError for the first variable whose text is not of its kind, or is refused */
 export function readEnv(environment: Environment): Env {
-  for (const [name, { answer, why }] of Object.entries<NotOffered>(NOT_OFFERED)) {
-    if (answer === 'refused' && textOf(environment, name) !== undefined) throw new EnvError(name, why);
-  }
   const names = Object.keys(VARIABLES) as VariableName[];
   const values = names.map((name) => [name, parsed(name, VARIABLES[name], textOf(environment, name))]);
   const mogrifiers = Object.keys(environment).filter((name) => name.startsWith(MOGRIFIER));
@@ -46,6 +46,10 @@ export function textOf(environment: Environment, name: string): string | undefin
   return environment[name]?.trim() || undefined;
 }
 
+function shortened(text: string): string {
+  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
+}
+
 function parsed(name: string, variable: Variable, given: string | undefined): Value | undefined {
   const text = given ?? variable.default;
   if (text === undefined) return undefined;
@@ -54,5 +58,11 @@ function parsed(name: string, variable: Variable, given: string | undefined): Va
   const { refused = {} } = variable;
   const known = Object.keys(refused).find((each) => each.toLowerCase() === text.toLowerCase());
   if (known !== undefined) throw new EnvError(name, `${known} ${refused[known]}`);
-  throw new EnvError(name, `expected ${expectedText(variable)}${variable.secret ? '' : `, got '${text}'`}`);
+  const hint = SERVICE_LINK.test(text)
+    ? '. Set by Kubernetes for a service of that name? enableServiceLinks: false'
+    : '';
+  throw new EnvError(
+    name,
+    `expected ${expectedText(variable)}${variable.secret ? '' : `, got '${shortened(text)}'${hint}`}`,
+  );
 }

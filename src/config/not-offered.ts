@@ -1,17 +1,11 @@
-/** The reference's environment variables that have no effect here: which of them are refused, which ignored, and why. */
-import type { NotOffered } from './variable.ts';
+/** The reference's environment variables that are ignored here, and why. */
+const ONE_WRITE = 'commands of one turn of the event loop always leave in one write';
+const ONE_CONNECTION = 'one connection to each Redis server carries all calls: more were measured not to help';
+// Charts set some of them whatever the backend is; BACKEND_TYPE=memcache, which makes them count, is refused.
+const NO_MEMCACHED = 'memcached is not offered';
+const NO_XDS = 'policies over xDS are not offered yet';
 
-const ONE_WRITE: NotOffered = {
-  answer: 'ignored',
-  why: 'commands of one turn of the event loop always leave in one write',
-};
-const ONE_CONNECTION: NotOffered = {
-  answer: 'ignored',
-  why: 'one connection to each Redis server carries all calls: more were measured not to help',
-};
-const NO_MEMCACHED: NotOffered = { answer: 'refused', why: 'memcached is not offered' };
-const NO_XDS: NotOffered = { answer: 'ignored', why: 'policies over xDS are not offered yet' };
-
+/** The reasons by the names of the variables. */
 export const NOT_OFFERED = {
   CONFIG_GRPC_XDS_NODE_ID: NO_XDS,
   CONFIG_GRPC_XDS_NODE_METADATA: NO_XDS,
@@ -45,4 +39,4 @@ export const NOT_OFFERED = {
   MEMCACHE_TLS_CLIENT_KEY: NO_MEMCACHED,
   MEMCACHE_TLS_CACERT: NO_MEMCACHED,
   MEMCACHE_TLS_SKIP_HOSTNAME_VERIFICATION: NO_MEMCACHED,
-} as const satisfies Readonly<Record<string, NotOffered>>;
+} as const satisfies Readonly<Record<string, string>>;

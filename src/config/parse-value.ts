@@ -15,7 +15,6 @@ const UNIT_MILLIS: Readonly<Record<string, number>> = {
   h: 3_600_000,
 };
 const DURATION_PART = /(\d{1,15}(?:\.\d{0,15})?|\.\d{1,15})(ns|us|µs|μs|ms|s|m|h)/g;
-// strconv.ParseBool of Go.
 const BOOLS: Readonly<Record<string, boolean>> = Object.fromEntries([
   ...['1', 't', 'T', 'TRUE', 'true', 'True'].map((text) => [text, true]),
   ...['0', 'f', 'F', 'FALSE', 'false', 'False'].map((text) => [text, false]),
@@ -36,7 +35,9 @@ export function expectedText(variable: Variable): string {
     case 'duration':
       return to === undefined ? 'a duration such as 100ms, 5s, 1h30m' : `a duration from ${from ?? 0} to ${to}`;
     case 'float':
-      return from === undefined ? 'a number' : `a number from ${from}`;
+      return from === undefined ? 'a number' : `a number from ${from}${to === undefined ? '' : ` to ${to}`}`;
+    case 'port':
+      return `a port from ${from ?? 0} to ${PORT_MAX}`;
     case 'map':
       return 'pairs such as name:value,name2:value2';
     case 'enum':
@@ -46,9 +47,8 @@ export function expectedText(variable: Variable): string {
   }
 }
 
-const EXPECTED: Readonly<Record<Exclude<Kind, 'integer' | 'duration' | 'float' | 'map' | 'enum'>, string>> = {
+const EXPECTED: Readonly<Record<Exclude<Kind, 'integer' | 'port' | 'duration' | 'float' | 'map' | 'enum'>, string>> = {
   text: 'a text',
-  port: `a port from 0 to ${PORT_MAX}`,
   bool: 'true or false',
   list: 'texts, separated by commas',
 };
@@ -63,11 +63,16 @@ const PARSERS: Readonly<Record<Exclude<Kind, 'enum'>, (text: string) => Value | 
   integer: parseInteger,
   port: (text) => upTo(PORT_MAX, /^\d{1,5}$/.test(text) ? Number(text) : undefined),
   duration: parseDuration,
-  bool: (text) => (Object.hasOwn(BOOLS, text) ? BOOLS[text] : undefined),
+  bool: parseBool,
   float: (text) => (/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d{1,3})?$/i.test(text) ? finite(Number(text)) : undefined),
   list: splitList,
   map: parseMap,
 };
+
+/** As strconv.ParseBool of Go, which reads variables and flags of the reference. */
+export function parseBool(text: string): boolean | undefined {
+  return Object.hasOwn(BOOLS, text) ? BOOLS[text] : undefined;
+}
 
 function parseInteger(text: string): number | undefined {
   const value = /^[-+]?\d{1,15}$/.test(text) ? Number(text) : undefined;

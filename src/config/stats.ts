@@ -30,11 +30,11 @@ function prometheusOf(env: Env): StatsConfig {
   };
 }
 
-/** `:9090` means every address of this machine, as in Go. */
+/** Without a host, `:9090`: every address of this machine, IPv6 included, as in Go. */
 function addressOf(text: string): { host: string; port: number } {
   const [, host = '', port = ''] = /^(.*):(\d{1,5})$/.exec(text) ?? [];
   const number = parseValue({ kind: 'port', does: '' }, port);
-  if (typeof number === 'number') return { host: host.replace(/^\[|\]$/g, '') || '0.0.0.0', port: number };
+  if (typeof number === 'number') return { host: host.replace(/^\[|\]$/g, ''), port: number };
   throw new EnvError('PROMETHEUS_ADDR', `expected host:port or :port, got '${text}'`);
 }
 

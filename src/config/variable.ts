@@ -22,13 +22,6 @@ export interface Variable {
 
 export type Variables = Readonly<Record<string, Variable>>;
 
-/** A variable of the reference without effect here. */
-export interface NotOffered {
-  /** Refused: it is an error to set it. Ignored: it is a warning. */
-  readonly answer: 'refused' | 'ignored';
-  readonly why: string;
-}
-
 interface Values {
   readonly text: string;
   readonly integer: number;

@@ -11,7 +11,7 @@ export const MEMORY = {
     kind: 'enum',
     values: ['redis', 'memory'],
     refused: { memcache: 'is refused: memcached is not offered' },
-    does: 'where counters live; `redis` if `REDIS_URL` is set, else `memory`',
+    does: 'where counters live; `redis` if `REDIS_URL` is set, else `memory`, unless other variables say what Redis is like',
   },
   MEMORY_SUBJECTS_MAX: {
     kind: 'integer',
@@ -136,6 +136,7 @@ export const DECIDING = {
   NEAR_LIMIT_RATIO: {
     kind: 'float',
     from: '0',
+    to: '1',
     default: '0.8',
     does: 'from which share of a limit on the statistics count a hit as near the limit',
   },

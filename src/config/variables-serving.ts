@@ -81,7 +81,11 @@ export const LISTENING = {
     default: '1h',
     does: 'how long their calls may then take; 0: as long as they like. More than 20 days count as 20',
   },
-  DEBUG_HOST: { kind: 'text', default: '127.0.0.1', does: 'address of the debug port; keep it off public networks' },
+  DEBUG_HOST: {
+    kind: 'text',
+    default: '127.0.0.1',
+    does: 'address of the debug port; keep it off public networks. On a loopback address it answers only who calls it `localhost` or by such an address',
+  },
   DEBUG_PORT: { kind: 'port', default: '6070', does: '`/metrics`, `/rlconfig`, `/stats`' },
   DEBUG_PROFILING: {
     kind: 'bool',
@@ -126,7 +130,7 @@ export const KEYS = {
 export const STATS = {
   USE_STATSD: { kind: 'bool', default: 'false', does: 'statistics go to a statsd' },
   STATSD_HOST: { kind: 'text', default: 'localhost', does: 'where it is, or the DogStatsD' },
-  STATSD_PORT: { kind: 'port', default: '8125', does: 'its port' },
+  STATSD_PORT: { kind: 'port', from: '1', default: '8125', does: 'its port' },
   STATSD_PROTOCOL: {
     kind: 'enum',
     values: ['tcp', 'udp'],
@@ -144,7 +148,11 @@ export const STATS = {
     default: 'false',
     does: "statistics are served to Prometheus under the reference's names",
   },
-  PROMETHEUS_ADDR: { kind: 'text', default: ':9090', does: 'where, as `host:port` or `:port`' },
+  PROMETHEUS_ADDR: {
+    kind: 'text',
+    default: ':9090',
+    does: 'where, as `host:port`, or `:port` for all addresses, IPv6 included',
+  },
   PROMETHEUS_PATH: { kind: 'text', default: '/metrics', does: 'at which path' },
   PROMETHEUS_MAPPER_YAML: {
     kind: 'text',

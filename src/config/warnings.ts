@@ -1,7 +1,6 @@
 /** What about the environment an operator should know though the service can start: variables without effect, and typos. */
-import { type Environment, textOf } from './env.ts';
+import { type Environment, SERVICE_LINK, textOf } from './env.ts';
 import { NOT_OFFERED } from './not-offered.ts';
-import type { NotOffered } from './variable.ts';
 import { VARIABLES } from './variables.ts';
 
 export interface EnvWarning {
@@ -12,10 +11,9 @@ export interface EnvWarning {
 // Everything under these names is meant for this service. What stands under others is nobody's business.
 const OURS = /^(REDIS|RUNTIME)_/;
 // What Kubernetes and Docker tell every container about a service named redis.
-const LINKS = /_SERVICE_(HOST|PORT)(_|$)|_PORT_\d+_(TCP|UDP)(_|$)/;
-const LINK = /^(tcp|udp):\/\//;
-// One slip, or two, or a word of three letters too much.
-const DISTANCE_MAX = 4;
+const LINKS = /_SERVICE_(HOST|PORT)(_|$)|_PORT_\d+_(TCP|UDP|SCTP)(_|$)/;
+// A slip or two. At three, REDIS_HOST is next to REDIS_AUTH, and nobody meant that.
+const DISTANCE_MAX = 2;
 
 /** In the order of the environment; none twice. */
 export function warningsAbout(environment: Environment): readonly EnvWarning[] {
@@ -28,9 +26,9 @@ export function warningsAbout(environment: Environment): readonly EnvWarning[] {
 
 function reasonAgainst(variable: string, text: string): string | undefined {
   if (Object.hasOwn(VARIABLES, variable)) return undefined;
-  const notOffered: Readonly<Record<string, NotOffered>> = NOT_OFFERED;
-  if (Object.hasOwn(notOffered, variable)) return `is ignored: ${notOffered[variable]?.why}`;
-  if (!OURS.test(variable) || LINKS.test(variable) || LINK.test(text)) return undefined;
+  const notOffered: Readonly<Record<string, string>> = NOT_OFFERED;
+  if (Object.hasOwn(notOffered, variable)) return `is ignored: ${notOffered[variable]}`;
+  if (!OURS.test(variable) || LINKS.test(variable) || SERVICE_LINK.test(text)) return undefined;
   const nearest = nearestTo(variable);
   return `is unknown and has no effect${nearest === undefined ? '' : `: is ${nearest} meant?`}`;
 }

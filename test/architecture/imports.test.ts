@@ -30,7 +30,7 @@ const ARROWS: Readonly<Record<string, Arrows>> = {
   gen: { to: ['own'], packages: true },
   // It runs in browsers, too, and is published by itself: it knows nothing of the service, nor of Node.
   client: { to: ['own'], packages: false, chance: 'client/environment.ts' },
-  cli: { to: ['own', 'client'], packages: true },
+  cli: { to: ['own', 'client', 'config'], packages: true },
 };
 
 /** What wires everything; nothing may import it but these themselves. */

@@ -122,6 +122,7 @@ describe('a variable takes effect:', () => {
       { policies: { mergeDomains: true, startWithoutPolicies: true, healthNeedsPolicies: true } },
     ],
     [{ BACKEND_TYPE: 'Memory', MEMORY_SUBJECTS_MAX: '1' }, { store: { type: 'memory', subjectsMax: 1 } }],
+    [{ BACKEND_TYPE: 'memory', REDIS_AUTH: 'x', REDIS_TYPE: 'CLUSTER' }, { store: { type: 'memory' } }],
     [{ BACKEND_TYPE: 'REDIS', REDIS_URL: 'r:1' }, { store: { type: 'redis' } }],
     [{ REDIS_URL: 'r:1', CACHE_KEY_PREFIX: 'x:' }, { store: { keyPrefix: 'x:' } }],
     [{ REDIS_URL: 'r:1', EXPIRATION_JITTER_MAX_SECONDS: '0' }, { store: { expirationJitterMaxSeconds: 0 } }],
@@ -184,6 +185,20 @@ describe('a contradiction is refused:', () => {
       },
       'GRPC_CLIENT_TLS_SAN: stands beside GRPC_CLIENT_TLS_CACERT, which is not set',
     ],
+    ...[
+      ['REDIS_AUTH', 'hush'],
+      ['REDIS_SENTINEL_AUTH', 'hush'],
+      ['REDIS_TLS', 'true'],
+      ['REDIS_TLS_CLIENT_CERT', 'c'],
+      ['REDIS_TLS_CLIENT_KEY', 'k'],
+      ['REDIS_TLS_CACERT', 'a'],
+      ['REDIS_TLS_SKIP_HOSTNAME_VERIFICATION', 'true'],
+      ['REDIS_TYPE', 'CLUSTER'],
+      ['REDIS_SOCKET_TYPE', 'tcp'],
+    ].map(([name = '', value]): [Environment, string] => [
+      { [name]: value },
+      `${name}: stands beside REDIS_URL, which is not set`,
+    ]),
     [{ REDIS_PERSECOND: '1' }, 'REDIS_PERSECOND: stands beside REDIS_URL, which is not set'],
     [
       { LIMIT_RESPONSE_HEADERS_ENABLED: '1', LIMIT_LIMIT_HEADER: 'Rate Limit' },

@@ -2,7 +2,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { EnvError, readEnv } from '../../src/config/env.ts';
 import { NOT_OFFERED } from '../../src/config/not-offered.ts';
-import type { NotOffered } from '../../src/config/variable.ts';
 import { VARIABLES, type VariableName } from '../../src/config/variables.ts';
 
 const PORT = 'expected a port from 0 to 65535';
@@ -103,6 +102,7 @@ describe('a malformed variable is refused by its name:', () => {
     ['PORT', '0x50', PORT],
     ['PORT', '8080 8081', PORT],
     ['GRPC_PORT', '1e3', PORT],
+    ['STATSD_PORT', '0', 'expected a port from 1 to 65535'],
     ['DEBUG_PORT', ':6070', PORT],
     ['MEMORY_SUBJECTS_MAX', '4294967296', 'expected an integer from 1 to 4294967295'],
     ['MEMORY_SUBJECTS_MAX', '0', 'expected an integer from 1 to 4294967295'],
@@ -126,10 +126,11 @@ describe('a malformed variable is refused by its name:', () => {
     ['SHADOW_MODE', 'yes', 'expected true or false'],
     ['SHADOW_MODE', 'tRUE', 'expected true or false'],
     ['SHADOW_MODE', 'constructor', 'expected true or false'],
-    ['NEAR_LIMIT_RATIO', 'NaN', 'expected a number from 0'],
-    ['NEAR_LIMIT_RATIO', 'Inf', 'expected a number from 0'],
-    ['NEAR_LIMIT_RATIO', '-0.1', 'expected a number from 0'],
-    ['NEAR_LIMIT_RATIO', '80%', 'expected a number from 0'],
+    ['NEAR_LIMIT_RATIO', 'NaN', 'expected a number from 0 to 1'],
+    ['NEAR_LIMIT_RATIO', 'Inf', 'expected a number from 0 to 1'],
+    ['NEAR_LIMIT_RATIO', '-0.1', 'expected a number from 0 to 1'],
+    ['NEAR_LIMIT_RATIO', '1.01', 'expected a number from 0 to 1'],
+    ['NEAR_LIMIT_RATIO', '80%', 'expected a number from 0 to 1'],
     ['TRACING_SAMPLING_RATE', '1e999', 'expected a number'],
     ['EXTRA_TAGS', 'env', 'expected pairs such as name:value,name2:value2'],
     ['EXTRA_TAGS', ':prod', 'expected pairs such as name:value,name2:value2'],
@@ -144,23 +145,37 @@ describe('a malformed variable is refused by its name:', () => {
   });
 });
 
+describe('a value that Kubernetes sets for a service of that name is refused with a word about it:', () => {
+  test.each([
+    ['PORT', PORT],
+    ['GRPC_PORT', PORT],
+    ['DEBUG_PORT', PORT],
+    ['STATSD_PORT', 'expected a port from 1 to 65535'],
+  ])('%s', (variable, expected) => {
+    for (const link of ['tcp://10.0.0.1:8125', 'udp://10.0.0.1:8125', 'sctp://10.0.0.1:8125']) {
+      const hint = 'Set by Kubernetes for a service of that name? enableServiceLinks: false';
+      const message = `${expected}, got '${link}'. ${hint}`;
+      expect(() => readEnv({ [variable]: link })).toThrow(new EnvError(variable, message));
+    }
+  });
+});
+
+test('of a long value a part is repeated', () => {
+  const message = `expected a port from 0 to 65535, got '${'1'.repeat(100)}…'`;
+  expect(() => readEnv({ PORT: '1'.repeat(100_000) })).toThrow(new EnvError('PORT', message));
+});
+
 describe('what the reference offers and Headroom does not is refused with the reason:', () => {
   test.each([
     ['BACKEND_TYPE', 'memcache', 'memcache is refused: memcached is not offered'],
     ['CONFIG_TYPE', 'GRPC_XDS_SOTW', 'GRPC_XDS_SOTW is refused: policies over xDS are not offered yet'],
     ['REDIS_POOL_ON_EMPTY_BEHAVIOR', 'CREATE', 'CREATE is not offered, nor by envoyproxy/ratelimit: use WAIT'],
     ['REDIS_PERSECOND_POOL_ON_EMPTY_BEHAVIOR', 'error', 'ERROR is not offered, nor by envoyproxy/ratelimit: use WAIT'],
-    ['MEMCACHE_HOST_PORT', 'cache:11211', 'memcached is not offered'],
-    ['MEMCACHE_TLS', 'false', 'memcached is not offered'],
   ])('%s=%s', (variable, text, message) => {
     expect(() => readEnv({ [variable]: text })).toThrow(new EnvError(variable, message));
   });
 
-  test.each(
-    Object.entries<NotOffered>(NOT_OFFERED)
-      .filter(([, { answer }]) => answer === 'ignored')
-      .map(([name]) => name),
-  )('but %s, whatever its value, is not', (variable) => {
+  test.each(Object.keys(NOT_OFFERED))('but %s, whatever its value, is not', (variable) => {
     expect(readEnv({ [variable]: 'x' })).toEqual(readEnv({}));
   });
 });

@@ -36,7 +36,7 @@ describe('a sink is named', () => {
       { USE_PROMETHEUS: 'true' },
       {
         sink: 'prometheus',
-        host: '0.0.0.0',
+        host: '',
         port: 9_090,
         path: '/metrics',
         responseTimeAsMilliseconds: false,

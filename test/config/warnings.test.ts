@@ -9,6 +9,9 @@ describe('a warning names the variable and the reason:', () => {
       'REDIS_PERSECOND_CLUSTER_PIPELINE_PARALLELISM',
       'is ignored: commands of one turn of the event loop always leave in one write',
     ],
+    ['MEMCACHE_MAX_IDLE_CONNS', 'is ignored: memcached is not offered'],
+    ['REDIS_HOST', 'is unknown and has no effect'],
+    ['REDIS_PASSWORD', 'is unknown and has no effect'],
     ['CONFIG_GRPC_XDS_NODE_ID', 'is ignored: policies over xDS are not offered yet'],
     ['XDS_CLIENT_BACKOFF_JITTER', 'is ignored: policies over xDS are not offered yet'],
     ['REDIS_ULR', 'is unknown and has no effect: is REDIS_URL meant?'],
@@ -44,6 +47,9 @@ test('nothing is said of what Kubernetes tells about a service named redis', () 
     REDIS_PORT_6379_TCP_PROTO: 'tcp',
     REDIS_PORT_6379_TCP_PORT: '6379',
     REDIS_PORT_6379_TCP_ADDR: '10.0.0.1',
+    REDIS_PORT_1_SCTP: 'sctp://10.0.0.1:1',
+    REDIS_PORT_1_SCTP_PROTO: 'sctp',
+    REDIS_MASTER_PORT: 'sctp://10.0.0.1:1',
   };
   expect(warningsAbout(linked)).toEqual([]);
 });

@@ -1,6 +1,6 @@
 /** What a policy says in envoyproxy/ratelimit's words beside its numbers: accepted, merged, and refused with its messages. */
 import { describe, expect, test } from '@jest/globals';
-import { compilePolicy } from '../../src/core/compile-policy.ts';
+import { compilePolicy, PolicyCompiler } from '../../src/core/compile-policy.ts';
 import type { DescriptorDefinition, PolicyDefinition } from '../../src/core/definition.ts';
 import { PolicyError } from '../../src/core/errors.ts';
 import { match } from '../../src/core/policy.ts';
@@ -105,9 +105,30 @@ describe('of two files of one domain', () => {
     );
   });
 
-  test('a rule may not be a way around the API keys of the other', () => {
-    const other = compilePolicy(definition({ key: 'api_key_x', ...hour }));
-    expect(() => compilePolicy(definition(keyed), other)).toThrow("'api_key_x' is also met by entries api_key");
+  test.each([
+    { title: 'a name', around: { key: 'api_key_x' }, name: 'api_key_x' },
+    { title: 'a name with a value', around: { key: 'api', value: 'key_' }, name: 'api_key_' },
+    { title: 'a wildcard', around: { key: 'api_*' }, name: 'api_*' },
+    { title: 'a wildcard in a value', around: { key: 'api_key', value: 'x*' }, name: 'api_key_x*' },
+  ])('a rule may not be a way around the API keys of the other, whichever is first: $title', ({ around, name }) => {
+    const message = `'${name}' is also met by entries api_key, and so a way around their API keys: rename it`;
+    const files = [{ key: 'a_b_c' }, { ...around, ...hour }, { key: 'z_*' }, keyed];
+    for (const order of [files, files.toReversed()]) {
+      const compiler = new PolicyCompiler('d');
+      const add = () => {
+        for (const rule of order) compiler.add({ descriptors: [rule] });
+      };
+      expect(thrownBy(add)).toMatchObject({ message, path: ['descriptors', 0, 'key'] });
+    }
+  });
+
+  test('a name that comes after both is looked at, too', () => {
+    const compiler = new PolicyCompiler('d');
+    for (const rule of [{ key: 'a_b' }, keyed, { key: 'token', api_keys: true, ...hour }, { key: 'token2_b' }])
+      compiler.add({ descriptors: [rule] });
+    expect(() => compiler.add({ descriptors: [{ key: 'b', api_keys: true }, { key: 'token_x' }] })).toThrow(
+      "'token_x' is also met by entries token",
+    );
   });
 
   test.each([

@@ -110,7 +110,7 @@ describe('an error', () => {
   const error = Object.assign(new TypeError('WRONGPASS invalid'), {
     code: 'EAUTH',
     command: { name: 'auth', args: ['default', SECRET] },
-    cause: new Error(SECRET),
+    cause: Object.assign(new Error('no such user', { cause: new Error('at all') }), { code: 'E1', command: SECRET }),
   });
 
   test.each<[string, (log: Log) => void]>([
@@ -118,11 +118,50 @@ describe('an error', () => {
     ['as another field', (log) => log.warn({ failure: error }, 'failed')],
     ['in a list', (log) => log.warn({ failures: [error] }, 'failed')],
     ['alone', (log) => log.warn(error, 'failed')],
-  ])('%s is written with name, message, code and stack, and nothing else', (_name, write) => {
+  ])('%s is written with name, message, code, stack and causes, and nothing else', (_name, write) => {
     const { log, text } = logTo('debug');
     write(log);
     expect(text()).not.toContain(SECRET);
     expect(text()).toContain('"name":"TypeError","message":"WRONGPASS invalid","code":"EAUTH","stack":"TypeError');
+    expect(text()).toContain(
+      '"cause":{"name":"Error","message":"no such user","code":"E1","cause":{"name":"Error","message":"at all"}}}',
+    );
+  });
+});
+
+test('an error that is its own cause is written all the same', () => {
+  const { log, lines } = logTo('debug');
+  const circle = new Error('a');
+  circle.cause = circle;
+  log.warn({ err: circle }, 'failed');
+  expect(lines()).toHaveLength(1);
+});
+
+describe('whatever the fields are called and hold', () => {
+  const hostile = { level: 'info', time: '1970', msg: 'fine', '@message': 'fine', '@timestamp': '1970' };
+
+  test('level, time and message of an object are its own', () => {
+    const { log, lines, text } = logTo('debug');
+    log.error(hostile, 'failed');
+    expect(lines()[0]).toMatchObject({ level: 'error', '@message': 'failed', 'fields.level': 'info' });
+    expect(text().match(/"level":/g)).toHaveLength(1);
+  });
+
+  test('and those of a line of text', () => {
+    const { log, text } = logTo('debug', 'text');
+    log.error({ ...hostile, 'a=1 level': 'info' }, 'failed');
+    expect(text()).toMatch(
+      /^time="2\S+" level=error msg=failed fields.level=info fields.time=1970 fields.msg=fine fields.@message=fine fields.@timestamp=1970 a_1_level=info\n$/,
+    );
+  });
+
+  test.each(['json', 'text'] as const)('no character of a line of %s moves a cursor or ends the line', (format) => {
+    const { log, text } = logTo('debug', format);
+    const value = '\u009b31m\u2028\u2029\u007f\u001b[0m\n';
+    log.info({ value }, 'read');
+    expect(text().slice(0, -1)).not.toMatch(/[\p{Cc}\u2028\u2029]/u);
+    expect(text()).toContain('"\\u009b31m\\u2028\\u2029\\u007f\\u001b[0m\\n"');
+    if (format === 'json') expect(JSON.parse(text())).toMatchObject({ value });
   });
 });
 

@@ -108,7 +108,8 @@ describe('a variable that cannot be used ends it with one line:', () => {
   test.each<[env: Record<string, string>, line: string]>([
     [{ PORT: 'http' }, "PORT: expected a port from 0 to 65535, got 'http'"],
     [{ BACKEND_TYPE: 'redis' }, 'REDIS_URL: is required when BACKEND_TYPE is redis'],
-    [{ MEMCACHE_SRV: '_memcache._tcp.a' }, 'MEMCACHE_SRV: memcached is not offered'],
+    [{ BACKEND_TYPE: 'memcache' }, 'BACKEND_TYPE: memcache is refused: memcached is not offered'],
+    [{ REDIS_AUTH: 'hush' }, 'REDIS_AUTH: stands beside REDIS_URL, which is not set'],
     [
       { USE_STATSD: 'true', USE_PROMETHEUS: 'true' },
       'USE_STATSD, USE_PROMETHEUS: Error: unable to use more than one stats sink at the same time',

@@ -97,6 +97,27 @@ describe('any other path', () => {
   );
 });
 
+describe('a page that reached this machine under a name of its own gets nothing:', () => {
+  test.each(['/', '/rlconfig', '/stats', '/metrics', '/debug/pprof/'])('%s', async (path) => {
+    for (const host of ['evil.example:6070', '127.0.0.1.evil.example', 'localhost.evil.example', '10.0.0.1']) {
+      const { status, text } = await http1(`${service.debug}${path}`, { headers: { host } });
+      expect([status, text]).toEqual([403, 'ask for it by the name localhost\n']);
+    }
+  });
+
+  test('whoever asks this machine by one of its own names is answered', async () => {
+    for (const host of ['localhost:6070', '127.0.0.1', '127.9.9.9:1', '[::1]:6070', 'LOCALHOST']) {
+      expect((await http1(`${service.debug}/stats`, { headers: { host } })).status).toBe(200);
+    }
+  });
+
+  test('where others reach the port, they may call it as they like', async () => {
+    const open = await TestService.start({ DEBUG_HOST: '0.0.0.0' });
+    expect((await http1(`${open.debug}/stats`, { headers: { host: 'headroom.example:6070' } })).status).toBe(200);
+    await open.stop();
+  });
+});
+
 test.each(['/rlconfig', '/stats', '/metrics', '/debug/pprof/heap'])('%s is read, not written', async (path) => {
   const { status, headers } = await http1(`${service.debug}${path}`, { method: 'POST', body: 'x' });
   expect([status, headers.allow]).toEqual([405, 'GET, HEAD']);
@@ -147,9 +168,9 @@ describe('with DEBUG_PROFILING', () => {
     await until('the next one can be taken', async () => (await http1(`${pprof}/profile?seconds=1`)).status === 200);
   });
 
-  test('a page that reached this machine under a name of its own gets nothing', async () => {
-    const { status } = await http1(`${pprof}/heap`, { headers: { host: 'evil.example:6070' } });
-    expect(status).toBe(403);
+  test('nothing is measured for HEAD', async () => {
+    const { status, headers } = await http1(`${pprof}/profile?seconds=60`, { method: 'HEAD' });
+    expect([status, headers.allow]).toEqual([405, 'GET']);
   });
 
   test('the process ends in time while a profile is being taken', async () => {

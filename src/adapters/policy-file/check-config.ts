@@ -1,8 +1,8 @@
 /** Says whether policy files can be used, with the words and exit codes of envoyproxy/ratelimit's checker. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { PolicyFileError } from './policy-file-error.ts';
-import { listFiles, statOf } from './policy-place.ts';
+import { listFiles, readText, statOf, unreadable } from './policy-place.ts';
 import { parsePolicies } from './read-policy.ts';
 
 export interface CheckConfigOptions {
@@ -51,16 +51,4 @@ function filesOf(path: string, everyFile: boolean, write: (text: string) => void
   } catch (error) {
     throw unreadable(path, error);
   }
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw unreadable(file, error);
-  }
-}
-
-function unreadable(path: string, error: unknown): PolicyFileError {
-  return new PolicyFileError('file', `${path}: cannot read: ${(error as Error).message}`, { cause: error });
 }

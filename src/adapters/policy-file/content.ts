@@ -1,8 +1,9 @@
 /** Reads a policy's content by its schema, or says what cannot stand where it stands, in the words of envoyproxy/ratelimit. */
 import type { PolicyDefinition } from '../../core/definition.ts';
+import { isMergeKey, mergedMaps } from './merge-keys.ts';
 import { scalarValue } from './scalars.ts';
 import { type Key, REFERENCE_KEYS, ROOT, type Shape } from './schema.ts';
-import { DEPTH_MAX, type NodeId, YamlError, type YamlText } from './yaml-text.ts';
+import { DEPTH_MAX, type NodeId, type YamlText } from './yaml-text.ts';
 
 export type Path = readonly (string | number)[];
 
@@ -40,7 +41,9 @@ const WANTED: Readonly<Record<Key['type'], string>> = {
 type Content = Record<string, unknown>;
 
 /**
- * Values of null count as not written, and of keys that stand twice in a map the last one counts.
+ * Of keys that stand twice in a map the last one counts, but in a `rate_limit` and in `metadata` their keys add up: so
+ * does the parser of envoyproxy/ratelimit, which reads into what is there already. Its keys with null count as
+ * not written; Headroom's own may not be empty.
  * @throws ContentError, YamlError
  */
 export function readContent(yaml: YamlText): PolicyDefinition {
@@ -65,8 +68,8 @@ class Reader {
     return this.#map(node, ROOT) as unknown as PolicyDefinition;
   }
 
-  #map(node: NodeId, shape: Shape): Content {
-    const content: Content = {};
+  /** @param content what the same key said before */
+  #map(node: NodeId, shape: Shape, content: Content = {}): Content {
     this.#refuseDepth(node, this.#path.length);
     this.#pairs(node, shape, content);
     for (const name of shape.required) {
@@ -85,28 +88,20 @@ class Reader {
       const value = yaml.target(valueAt);
       at = yaml.next(valueAt);
       const name = this.#name(key);
-      if (name === '<<' && yaml.isPlain(key)) this.#merge(value, shape, content);
+      if (isMergeKey(yaml, key, name)) for (const map of mergedMaps(yaml, value)) this.#pairs(map, shape, content);
       else this.#pair(key, name, value, shape, content);
-    }
-  }
-
-  /** Counts as if its keys stood here. In a list of maps the first one counts most, and so comes last. */
-  #merge(merged: NodeId, shape: Shape, content: Content): void {
-    const isList = this.#yaml.kind(merged) === 'list';
-    for (const map of isList ? [...this.#yaml.children(merged)].reverse() : [merged]) {
-      if (this.#yaml.kind(map) !== 'map') {
-        throw new YamlError(this.#yaml.offset(map), 'map merge requires map or sequence of maps as the value');
-      }
-      this.#pairs(map, shape, content);
     }
   }
 
   #pair(key: NodeId, name: string, value: NodeId, shape: Shape, content: Content): void {
     const expected = shape.keys.get(name);
+    const isOwn = !shape.isReference || !REFERENCE_KEYS.has(name);
     this.#path.push(name);
-    if (expected !== undefined) content[name] = this.#value(value, expected);
-    else if (!shape.isReference || !REFERENCE_KEYS.has(name))
-      throw this.#error(key, `config error, unknown key '${name}'`);
+    if (expected !== undefined) {
+      // Nobody means `limits:` with nothing behind it, or `api_keys: ~`, and what they protect would be open.
+      if (isOwn && isNull(this.#yaml, value)) throw this.#error(key, 'has no value: give it one, or leave the key out');
+      content[name] = this.#value(value, expected, content[name]);
+    } else if (isOwn) throw this.#error(key, `config error, unknown key '${name}'`);
     else if (name !== 'metadata') this.#pass(value);
     this.#path.pop();
   }
@@ -120,9 +115,10 @@ class Reader {
     throw this.#error(key, `config error, key is not of type string: ${this.#shown(key)}`);
   }
 
-  #value(node: NodeId, key: Key): unknown {
+  /** @param before what the same key said before */
+  #value(node: NodeId, key: Key, before: unknown): unknown {
     const yaml = this.#yaml;
-    if (yaml.kind(node) !== 'scalar') return this.#container(node, key);
+    if (yaml.kind(node) !== 'scalar') return this.#container(node, key, before as Content | undefined);
     const text = yaml.text(node);
     const type = yaml.type(node, text);
     if (type === 'null') return undefined;
@@ -154,10 +150,11 @@ class Reader {
     throw this.#mismatch(node, WANTED.count);
   }
 
-  #container(node: NodeId, key: Key): unknown {
+  #container(node: NodeId, key: Key, before: Content | undefined): unknown {
     const kind = this.#yaml.kind(node);
-    if (kind === 'map' && key.type === 'free') return this.#free(node, this.#path.length);
-    if (kind === 'map' && key.type === 'map') return this.#map(node, key.shape());
+    if (kind === 'map' && key.type === 'free')
+      return { ...before, ...(this.#free(node, this.#path.length) as Content) };
+    if (kind === 'map' && key.type === 'map') return this.#map(node, key.shape(), before);
     if (kind === 'list' && key.type === 'list') {
       const { itemsMin = 0, itemsMax = Number.POSITIVE_INFINITY } = key;
       const items = this.#list(node, key.shape());
@@ -204,7 +201,7 @@ class Reader {
     if (yaml.kind(node) === 'map') return Object.fromEntries(this.#freePairs(node, depth));
     const value = yaml.value(node);
     if (typeof value !== 'number' || Number.isFinite(value)) return value;
-    throw this.#error(node, `error parsing metadata: ${yaml.text(node)} is no number of JSON`);
+    throw this.#error(node, `error parsing metadata: ${asGoCuts(yaml.text(node))} is no number of JSON`);
   }
 
   *#freePairs(node: NodeId, depth: number): Generator<[string, unknown]> {
@@ -214,8 +211,7 @@ class Reader {
       const [key, value] = children.slice(index, index + 2) as [NodeId, NodeId];
       if (yaml.kind(key) !== 'scalar') throw this.#error(key, `error parsing metadata: ${this.#shown(key)} is no key`);
       if (!isMergeKey(yaml, key)) yield [yaml.text(key), this.#free(value, depth + 1)];
-      else if (yaml.kind(value) === 'map') yield* this.#freePairs(value, depth);
-      else for (const map of [...yaml.children(value)].reverse()) yield* this.#freePairs(map, depth);
+      else for (const map of mergedMaps(yaml, value)) yield* this.#freePairs(map, depth);
     }
   }
 
@@ -227,7 +223,7 @@ class Reader {
     }
     const type = yaml.type(node);
     if (type === 'float') return this.#error(node, 'error checking config');
-    return this.#unmarshal(node, `!!${type === 'text' ? 'str' : type} \`${yaml.text(node)}\` into ${wanted}`);
+    return this.#unmarshal(node, `!!${type === 'text' ? 'str' : type} \`${asGoCuts(yaml.text(node))}\` into ${wanted}`);
   }
 
   #unmarshal(node: NodeId, what: string): ContentError {
@@ -238,21 +234,42 @@ class Reader {
     return new ContentError(this.#path, this.#yaml.offset(node), message);
   }
 
-  /** As Go prints a value. */
+  /** As Go prints a value, up to SHOWN_MAX. */
   #shown(node: NodeId): string {
-    const yaml = this.#yaml;
-    if (yaml.kind(node) === 'list') return `[${[...yaml.children(node)].map((item) => this.#shown(item)).join(' ')}]`;
-    if (yaml.kind(node) === 'scalar') return isNull(yaml, node) ? '<nil>' : String(yaml.value(node));
-    return `map[${[...yaml.children(node)].map((part) => this.#shown(part)).join(' ')}]`;
+    let text = '';
+    for (const part of this.#parts(node)) {
+      text += part;
+      if (text.length > SHOWN_MAX) return `${text.slice(0, SHOWN_MAX)}...`;
+    }
+    return text;
   }
+
+  *#parts(node: NodeId): Generator<string> {
+    const yaml = this.#yaml;
+    const kind = yaml.kind(node);
+    if (kind === 'scalar') yield isNull(yaml, node) ? '<nil>' : String(yaml.value(node));
+    else {
+      let before = kind === 'list' ? '[' : 'map[';
+      for (const child of yaml.children(node)) {
+        yield before;
+        yield* this.#parts(child);
+        before = ' ';
+      }
+      yield before === ' ' ? ']' : `${before}]`;
+    }
+  }
+}
+
+// A list of aliases may stand for millions of nodes.
+const SHOWN_MAX = 100;
+
+/** The parser of envoyproxy/ratelimit repeats no more of a text: it may be a secret in a wrong place. */
+function asGoCuts(text: string): string {
+  return text.length > 10 ? `${text.slice(0, 7)}...` : text;
 }
 
 function isNull(yaml: YamlText, node: NodeId): boolean {
   return yaml.kind(node) === 'scalar' && yaml.type(node) === 'null';
-}
-
-function isMergeKey(yaml: YamlText, key: NodeId): boolean {
-  return yaml.text(key) === '<<' && yaml.isPlain(key);
 }
 
 /** Where the key that `path` leads to is written; where the deepest existing one is, if that is missing. */
@@ -289,8 +306,7 @@ function childAt(yaml: YamlText, node: NodeId, step: string | number): { at: Nod
 }
 
 function childOfMerged(yaml: YamlText, merged: NodeId, step: string | number): ReturnType<typeof childAt> {
-  const maps = yaml.kind(merged) === 'list' ? [...yaml.children(merged)] : [merged];
-  for (const map of maps) {
+  for (const map of mergedMaps(yaml, merged).toReversed()) {
     const found = childAt(yaml, map, step);
     if (found !== undefined) return found;
   }

@@ -66,8 +66,7 @@ export class PolicyFiles implements PolicySource {
       onDoubt: () => this.#reloadIfChanged(),
     });
     if (place.type === 'path' && !mayBeWithout) {
-      this.#current = this.#readAtOnce();
-      options.onLoad(true, this.#current);
+      this.#putInForce(this.#readAtOnce());
       return;
     }
     if (place.type === 'runtime') refuseUnwatchable(place);
@@ -110,12 +109,9 @@ export class PolicyFiles implements PolicySource {
 
   #reload(read: () => PolicySet): void {
     const { log, onLoad } = this.#options;
-    const path = this.#path;
+    let policies: PolicySet;
     try {
-      this.#current = read();
-      this.#reads = 0;
-      log.info({ path, domains: [...this.#current.keys()] }, 'policies loaded');
-      onLoad(true, this.#current);
+      policies = read();
     } catch (error) {
       if (error instanceof ChangedMeanwhile && ++this.#reads < READS_MAX) {
         this.#reloadSoon();
@@ -123,9 +119,21 @@ export class PolicyFiles implements PolicySource {
       }
       this.#reads = 0;
       const kept = this.#current === undefined ? 'there are none yet' : 'the last good ones stay in force';
-      log.error({ path, reason: (error as Error).message }, `policies not loaded, ${kept}`);
+      log.error({ path: this.#path, reason: (error as Error).message }, `policies not loaded, ${kept}`);
       onLoad(false, this.#current);
+      return;
     }
+    this.#reads = 0;
+    log.info({ path: this.#path, domains: [...policies.keys()] }, 'policies loaded');
+    this.#putInForce(policies);
+  }
+
+  #putInForce(policies: PolicySet): void {
+    const { log, onLoad } = this.#options;
+    this.#current = policies;
+    // envoyproxy/ratelimit takes an empty directory, too: for a volume that is not mounted it is a word to be said.
+    if (policies.size === 0) log.warn({ path: this.#path }, 'no policies: everything passes');
+    onLoad(true, policies);
   }
 
   #read(): PolicySet {

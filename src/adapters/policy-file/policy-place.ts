@@ -1,4 +1,5 @@
 /** Which files a source of policies consists of, and what they say at one moment. */
+import { isUtf8 } from 'node:buffer';
 import { type BigIntStats, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { PolicyFileError } from './policy-file-error.ts';
@@ -69,7 +70,7 @@ export function isPolicyFile(name: string): boolean {
 export function readTexts(place: PolicyPlace): readonly PolicyText[] {
   const { files } = listFiles(place);
   const before = fingerprintOf(files);
-  const texts = files.map(({ name, path }) => ({ name, text: readText(path, place) }));
+  const texts = files.map(({ name, path }) => ({ name, text: readListed(path, place) }));
   if (fingerprint(place) !== before) throw new ChangedMeanwhile('the files change while they are read');
   return texts;
 }
@@ -165,20 +166,33 @@ function fingerprintOf(files: readonly PolicyFile[]): string {
   return `${files.length}\n${lines.join('\n')}`;
 }
 
-function readText(path: string, place: PolicyPlace): string {
+function readListed(path: string, place: PolicyPlace): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readText(path);
   } catch (error) {
-    const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const { cause, message } = error as PolicyFileError;
+    const isGone = (cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
     // It was there when the directory was listed.
-    if (isGone && !(place.type === 'path' && place.path === path)) {
-      throw new ChangedMeanwhile(`${path}: cannot read: ${(error as Error).message}`, { cause: error });
-    }
-    throw unreadable(path, error);
+    if (isGone && !(place.type === 'path' && place.path === path))
+      throw new ChangedMeanwhile(message, { cause: error });
+    throw error;
   }
 }
 
-function unreadable(path: string, error: unknown): PolicyFileError {
+/** @throws PolicyFileError */
+export function readText(path: string): string {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+  // With other characters in their place, rules would load and be met by nobody.
+  if (!isUtf8(bytes)) throw new PolicyFileError('form', `${path}: is not UTF-8`);
+  return bytes.toString('utf8');
+}
+
+export function unreadable(path: string, error: unknown): PolicyFileError {
   if (error instanceof PolicyFileError) return error;
   return new PolicyFileError('file', `${path}: cannot read: ${(error as Error).message}`, { cause: error });
 }

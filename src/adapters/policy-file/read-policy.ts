@@ -1,6 +1,6 @@
 /** Reads policy files into one set, or says in which file, line and key the first mistake is. */
-import { compilePolicy } from '../../core/compile-policy.ts';
-import type { DescriptorDefinition, PolicyDefinition } from '../../core/definition.ts';
+import { PolicyCompiler } from '../../core/compile-policy.ts';
+import type { PolicyDefinition } from '../../core/definition.ts';
 import { PolicyError } from '../../core/errors.ts';
 import type { DomainPolicy, PolicySet } from '../../core/policy.ts';
 import { ContentError, offsetOf, type Path, readContent } from './content.ts';
@@ -22,40 +22,41 @@ export function readPolicies(place: PolicyPlace | string, options: SetOptions = 
 }
 
 /** @throws PolicyFileError */
-export function parsePolicies(texts: readonly PolicyText[], options: SetOptions): PolicySet {
-  const policies = new Map<string, DomainPolicy>();
-  for (const { name, text } of texts) {
-    const policy = parsePolicy(text, name, policies, options);
-    policies.set(policy.domain, policy);
-  }
-  return policies;
+export function parsePolicies(texts: readonly PolicyText[], { mergeDomains }: SetOptions): PolicySet {
+  const compilers = new Map<string, PolicyCompiler>();
+  for (const { name, text } of texts) addFile(new SourceFile(name, text), compilers, mergeDomains);
+  return new Map([...compilers].map(([domain, compiler]) => [domain, compiler.policy()]));
 }
 
 /**
  * @param file its name, for messages
- * @param others the policies that it is to stand beside
- * @returns the policy of its domain; with `mergeDomains`, what `others` has of that domain included
+ * @throws PolicyFileError
  */
-export function parsePolicy(
-  text: string,
-  file: string,
-  others: PolicySet = new Map(),
-  { mergeDomains }: SetOptions = { mergeDomains: false },
-): DomainPolicy {
-  const source = new SourceFile(file, text);
+export function parsePolicy(text: string, file: string): DomainPolicy {
+  const [policy] = parsePolicies([{ name: file, text }], { mergeDomains: false }).values();
+  return policy as DomainPolicy;
+}
+
+function addFile(source: SourceFile, compilers: Map<string, PolicyCompiler>, mergeDomains: boolean): void {
   const { definition } = source;
+  const { domain } = definition;
   try {
-    const other = others.get(definition.domain);
-    if (other !== undefined && !mergeDomains) {
-      throw new PolicyError(['domain'], `duplicate domain '${definition.domain}' in config file`);
+    const others = compilers.get(domain);
+    if (others !== undefined && !mergeDomains) {
+      throw new PolicyError(['domain'], `duplicate domain '${domain}' in config file`);
     }
-    if (definition.headers === 'ietf') refuseUnspeakableNames(definition.descriptors, ['descriptors']);
-    return compilePolicy(definition, other);
+    const compiler = others ?? new PolicyCompiler(domain);
+    compiler.add(definition);
+    compilers.set(domain, compiler);
   } catch (error) {
     if (error instanceof PolicyError) throw source.fault('meaning', error.path, error.message);
     throw error;
   }
 }
+
+// For a line of a log: keys may be nested a thousand deep, and texts be as long as their file.
+const KEY_MAX = 300;
+const MESSAGE_MAX = 500;
 
 /** A file's text and its content. What finds the lines of mistakes is not kept: it is several times as large as both. */
 class SourceFile {
@@ -81,21 +82,12 @@ class SourceFile {
   }
 
   #faultAt(fault: PolicyFault, offset: number, path: Path, message: string): PolicyFileError {
-    const line = this.#text.slice(0, offset).split('\n').length;
-    const where = path.length === 0 ? '' : ` ${keyText(path)}:`;
-    return new PolicyFileError(fault, `${this.#file}:${line}:${where} ${message}`);
+    const line = this.#text.slice(0, offset).split(/\r\n?|\n/).length;
+    const key = keyText(path);
+    const where = key === '' ? '' : ` ${key.length > KEY_MAX ? `…${key.slice(-KEY_MAX)}` : key}:`;
+    const told = message.length > MESSAGE_MAX ? `${message.slice(0, MESSAGE_MAX)}…` : message;
+    return new PolicyFileError(fault, `${this.#file}:${line}:${where} ${told}`);
   }
-}
-
-/** The style `ietf` writes names into header fields. Elsewhere a rate_limit may be named by any text. */
-function refuseUnspeakableNames(descriptors: readonly DescriptorDefinition[] | undefined, path: Path): void {
-  descriptors?.forEach(({ rate_limit, descriptors: next }, index) => {
-    if (!/^[\x20-\x7e]{0,64}$/.test(rate_limit?.name ?? '')) {
-      const message = 'with `headers: ietf` a window is named by 1 to 64 printable ASCII characters';
-      throw new PolicyError([...path, index, 'rate_limit', 'name'], message);
-    }
-    refuseUnspeakableNames(next, [...path, index, 'descriptors']);
-  });
 }
 
 function keyText(path: Path): string {

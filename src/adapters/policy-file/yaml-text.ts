@@ -1,5 +1,6 @@
 /** The first document of a YAML text as nodes that know where they stand. What they mean is their reader's matter. */
 import {
+  COLLECTION_STYLE,
   EVENT_ID,
   type Event,
   getScalarValue,
@@ -8,6 +9,7 @@ import {
   type ScalarEvent,
   YAMLException,
 } from 'js-yaml';
+import { withoutFlowLines } from './flow-lines.ts';
 import { type ScalarType, scalarType, scalarValue } from './scalars.ts';
 
 /** A text that is no YAML. */
@@ -34,6 +36,8 @@ export type NodeKind = 'map' | 'list' | 'scalar';
 export const DEPTH_MAX = 1_000;
 // 100,000 rules have 1,300,000; what repeats itself beyond is an attack or a mistake.
 const NODES_MAX = 5_000_000;
+
+const MERGE_TAG = /^(?:!!|!?<?tag:yaml\.org,2002:)merge>?$/;
 
 type NodeEvent = Exclude<Event, { type: typeof EVENT_ID.DOCUMENT } | { type: typeof EVENT_ID.POP }>;
 
@@ -83,10 +87,11 @@ export class YamlText {
     return isText ? 'text' : scalarType(text);
   }
 
-  /** Whether a scalar has neither quotes nor a tag. */
-  isPlain(node: NodeId): boolean {
-    const { style, tagStart } = this.#event(node) as ScalarEvent;
-    return style === SCALAR_STYLE.PLAIN && tagStart < 0;
+  /** Whether a scalar has no quotes, and no tag but the one of merge keys. */
+  mayBeMergeKey(node: NodeId): boolean {
+    const { style, tagStart, tagEnd } = this.#event(node) as ScalarEvent;
+    if (tagStart >= 0) return MERGE_TAG.test(this.#text.slice(tagStart, tagEnd));
+    return style === SCALAR_STYLE.PLAIN;
   }
 
   value(node: NodeId): null | boolean | number | string {
@@ -189,7 +194,7 @@ export class YamlText {
 
 /** No other document is read, not even to find mistakes there: envoyproxy/ratelimit does not, either. */
 function firstDocument(text: string): string {
-  const prolog = /^\uFEFF?(?:(?:[ \t]*(?:#.*)?|%.*)\r?\n)*/.exec(text)?.[0].length ?? 0;
+  const prolog = /^\uFEFF?(?:(?:[ \t]*(?:#[^\r\n]*)?|%[^\r\n]*)(?:\r\n?|\n))*/.exec(text)?.[0].length ?? 0;
   const marker = /^(?:---|\.\.\.)(?=\s|$)/gm;
   marker.lastIndex = prolog;
   let next = marker.exec(text);
@@ -199,9 +204,63 @@ function firstDocument(text: string): string {
 
 function eventsOf(text: string): readonly Event[] {
   try {
+    return parse(text);
+  } catch (error) {
+    // Files that the parser refuses are few: to read these twice costs the others nothing.
+    const events = eventsOfFlow(text, error as YamlError);
+    if (events !== undefined) return events;
+    throw error;
+  }
+}
+
+/** What the parser says of lines within brackets and quotes that libyaml takes. */
+const INDENTATION = 'deficient indentation';
+
+/**
+ * @returns undefined where it is no better without those lines
+ * @throws YamlError that is to be told instead of the first one
+ */
+function eventsOfFlow(text: string, first: YamlError): readonly Event[] | undefined {
+  const flow = withoutFlowLines(text);
+  if (flow === undefined) return undefined;
+  try {
+    const events = parse(flow.text);
+    const missed = new Set(flow.openings);
+    for (const event of events) missed.delete(openingOf(event));
+    // Lines that were joined are no less lines of their text: its value is that of the original.
+    return missed.size > 0 ? undefined : events.map((event) => withLinesOf(text, event));
+  } catch (error) {
+    if (first.message === INDENTATION) throw error;
+    return undefined;
+  }
+}
+
+function parse(text: string): readonly Event[] {
+  try {
     return parseEvents(text, { maxDepth: DEPTH_MAX });
   } catch (error) {
     if (!(error instanceof YAMLException)) throw new YamlError(0, (error as Error).message, { cause: error });
     throw new YamlError(error.mark?.position ?? 0, error.reason, { cause: error });
   }
+}
+
+function openingOf(event: Event): number {
+  switch (event.type) {
+    case EVENT_ID.MAPPING:
+    case EVENT_ID.SEQUENCE:
+      return event.style === COLLECTION_STYLE.FLOW ? event.start : -1;
+    case EVENT_ID.SCALAR:
+      return isQuoted(event) ? event.valueStart - 1 : -1;
+    default:
+      return -1;
+  }
+}
+
+function isQuoted({ style }: ScalarEvent): boolean {
+  return style === SCALAR_STYLE.SINGLE_QUOTED || style === SCALAR_STYLE.DOUBLE_QUOTED;
+}
+
+function withLinesOf(text: string, event: Event): Event {
+  if (event.type !== EVENT_ID.SCALAR || !event.fast || event.valueStart < 0) return event;
+  return /[\r\n]/.test(text.slice(event.valueStart, event.valueEnd)) ? { ...event, fast: false } : event;
 }

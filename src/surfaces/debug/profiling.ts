@@ -1,6 +1,7 @@
 /** /debug/pprof/: what the process spends its time and memory on, told to this machine alone. One look at a time. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Session } from 'node:inspector/promises';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { getHeapSnapshot } from 'node:v8';
 import type { Clock } from '../../ports/clock.ts';
@@ -9,6 +10,8 @@ import { answerText } from './answer.ts';
 // As Go's profiler. A profile has a sample a millisecond: a minute of them is some megabytes.
 const SECONDS_DEFAULT = 30;
 const SECONDS_MAX = 60;
+// A heap of a gigabyte through a forwarded port. Beyond, whoever asked does not read, and the next one waits.
+export const SENDING_MILLIS_MAX = 300_000;
 
 export const PROFILING_INDEX = [
   `/debug/pprof/profile: a CPU profile (?seconds=1 to ${SECONDS_MAX}, ${SECONDS_DEFAULT} by default), a .cpuprofile`,
@@ -27,15 +30,15 @@ export class Profiling {
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://localhost');
     const what = pathname.slice('/debug/pprof/'.length);
-    // A page in a browser of this machine reaches this port under a name of its own, and must not read a heap.
-    if (!isLoopback(request.headers.host)) return answerText(response, 403, 'ask for it by the name localhost\n');
+    // HEAD would measure for nobody.
+    if (request.method !== 'GET') return answerText(response, 405, 'method not allowed\n', { allow: 'GET' });
     if (what !== 'profile' && what !== 'heap') return answerText(response, 200, `${PROFILING_INDEX.join('\n')}\n`);
     const seconds = secondsOf(searchParams.get('seconds'));
     if (seconds === undefined) return answerText(response, 400, `seconds: expected 1 to ${SECONDS_MAX}\n`);
     if (this.#busy) return answerText(response, 429, 'another profile or snapshot is being taken\n');
     this.#busy = true;
     try {
-      if (what === 'heap') await sendHeap(response);
+      if (what === 'heap') await this.#send(response, 'headroom.heapsnapshot', getHeapSnapshot);
       else await this.#sendProfile(response, seconds);
     } catch (error) {
       // Who asked has gone, or the inspector will not: nothing else depends on it.
@@ -54,9 +57,20 @@ export class Profiling {
       await session.post('Profiler.start');
       await this.#whileOpen(response, seconds * 1_000);
       const { profile } = await session.post('Profiler.stop');
-      response.writeHead(200, fileHeaders('headroom.cpuprofile')).end(JSON.stringify(profile));
+      await this.#send(response, 'headroom.cpuprofile', () => Readable.from([JSON.stringify(profile)]));
     } finally {
       session.disconnect();
+    }
+  }
+
+  /** Within SENDING_MILLIS_MAX, or the connection ends. */
+  async #send(response: ServerResponse, name: string, content: () => Readable): Promise<void> {
+    response.writeHead(200, fileHeaders(name));
+    const timer = this.#clock.after(SENDING_MILLIS_MAX, () => response.destroy());
+    try {
+      await pipeline(content(), response);
+    } finally {
+      timer.cancel();
     }
   }
 
@@ -72,11 +86,6 @@ export class Profiling {
   }
 }
 
-async function sendHeap(response: ServerResponse): Promise<void> {
-  response.writeHead(200, fileHeaders('headroom.heapsnapshot'));
-  await pipeline(getHeapSnapshot(), response);
-}
-
 function fileHeaders(name: string): Readonly<Record<string, string>> {
   return { 'content-type': 'application/json', 'content-disposition': `attachment; filename="${name}"` };
 }
@@ -85,9 +94,4 @@ function secondsOf(text: string | null): number | undefined {
   if (text === null) return SECONDS_DEFAULT;
   const seconds = /^\d{1,2}$/.test(text) ? Number(text) : 0;
   return seconds >= 1 && seconds <= SECONDS_MAX ? seconds : undefined;
-}
-
-function isLoopback(host: string | undefined): boolean {
-  const name = URL.parse(`http://${host}`)?.hostname ?? '';
-  return name === 'localhost' || name === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(name);
 }

@@ -33,21 +33,27 @@ const LINES_PER_CHUNK = 500;
 
 export class DebugServer {
   readonly #server: Server;
+  /** The port is for this machine alone. */
+  #isLocal = false;
 
   constructor(options: DebugServerOptions) {
     const handlers = handlersOf(options);
     const profile = profileHandler(options);
     this.#server = createServer((request, response) => {
+      // A page in a browser of this machine reaches the port under a name of its own, and must not read a heap, nor limits.
+      if (this.#isLocal && !namesLoopback(request.headers.host))
+        return answerText(response, 403, 'ask for it by the name localhost\n');
       const path = request.url?.split('?', 1)[0] ?? '';
       const handler = path.startsWith(PROFILING_PATH) ? profile : handlers.get(path);
-      if (handler === undefined) answerText(response, 200, `${INDEX.join('\n')}\n`);
-      else if (request.method === 'GET' || request.method === 'HEAD') handler(request, response);
-      else answerText(response, 405, 'method not allowed\n', { allow: 'GET, HEAD' });
+      if (handler === undefined) return answerText(response, 200, `${INDEX.join('\n')}\n`);
+      if (request.method === 'GET' || request.method === 'HEAD') return handler(request, response);
+      return answerText(response, 405, 'method not allowed\n', { allow: 'GET, HEAD' });
     });
   }
 
   /** @returns the port @throws ListenError */
   listen(port: number, host: string): Promise<number> {
+    this.#isLocal = namesLoopback(host.includes(':') ? `[${host}]` : host);
     return listen(this.#server, port, host);
   }
 
@@ -57,6 +63,13 @@ export class DebugServer {
       this.#server.closeAllConnections();
     });
   }
+}
+
+/** @param host of a request, with or without its port; a browser always sends one */
+function namesLoopback(host: string | undefined): boolean {
+  if (host === undefined) return true;
+  const name = URL.parse(`http://${host}`)?.hostname ?? '';
+  return name === 'localhost' || name === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(name);
 }
 
 function handlersOf(options: DebugServerOptions): ReadonlyMap<string, Handler> {

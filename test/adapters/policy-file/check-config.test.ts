@@ -76,7 +76,11 @@ test.each([
 });
 
 test.each([
-  ['no YAML', 'domain: [\n', '2: error loading config file: yaml: deficient indentation'],
+  [
+    'no YAML',
+    'domain: [\n',
+    '2: error loading config file: yaml: unexpected end of the stream within a flow collection',
+  ],
   ['an unknown key', 'domain: d\nbogus: 1\n', "2: bogus: config error, unknown key 'bogus'"],
   [
     'a list of texts',

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { PolicyFileError } from '../../../src/adapters/policy-file/policy-file-error.ts';
-import { readPolicies } from '../../../src/adapters/policy-file/read-policy.ts';
+import { parsePolicies, readPolicies } from '../../../src/adapters/policy-file/read-policy.ts';
 import { settle } from '../../../src/core/decision.ts';
 import { answerOf } from '../../../src/core/headers.ts';
 import { planOf } from '../../../src/core/plan.ts';
@@ -69,6 +69,23 @@ describe('a path', () => {
   });
 });
 
+describe('a file', () => {
+  test.each([
+    { title: 'in Latin-1', bytes: Buffer.from('domain: d\ndescriptors:\n  - key: caf\xe9\n', 'latin1') },
+    { title: 'in UTF-16', bytes: Buffer.from('\uFEFFdomain: d\n', 'utf16le') },
+    { title: 'with half a character', bytes: Buffer.from('domain: "\xe2\x82"\n', 'latin1') },
+  ])('$title is refused, since nobody would meet its rules', ({ bytes }) => {
+    const file = join(folder, 'a.yaml');
+    writeFileSync(file, bytes);
+    expect(thrownBy(() => readPolicies(folder))).toMatchObject({ fault: 'form', message: `${file}: is not UTF-8` });
+  });
+
+  test('in UTF-8 with a byte order mark is read', () => {
+    write({ 'a.yaml': '\uFEFFdomain: caf\u00e9\n' });
+    expect([...readPolicies(folder).keys()]).toEqual(['caf\u00e9']);
+  });
+});
+
 describe('a set of files', () => {
   test('with one domain twice is refused, by the second file and the line of its domain', () => {
     write({ 'a.yaml': 'domain: d\n', 'b.yaml': '# the same again\ndomain: d\n' });
@@ -82,6 +99,39 @@ describe('a set of files', () => {
     write({ 'a.yaml': 'domain: a\n', 'b.yaml': 'domain: b\nfoo: 1\n' });
     expect(() => readPolicies(folder)).toThrow(`${join(folder, 'b.yaml')}:2: foo: config error, unknown key 'foo'`);
   });
+});
+
+test('a name that no header can carry is no reason against `headers: ietf`, in one file as little as in two', () => {
+  const rule = 'descriptors: [{ key: k, rate_limit: { unit: day, name: "gr\u00fcn\\r\\n" } }]\n';
+  const one = [{ name: 'a.yaml', text: `domain: d\nheaders: ietf\n${rule}` }];
+  const two = [
+    { name: 'a.yaml', text: `domain: d\n${rule}` },
+    { name: 'b.yaml', text: 'domain: d\nheaders: ietf\n' },
+  ];
+  for (const texts of [one, two]) {
+    const policy = parsePolicies(texts, { mergeDomains: true }).get('d');
+    expect([policy?.headerStyle, policy?.root.children.get('k')?.limit?.windows[0]?.name]).toEqual([
+      'ietf',
+      'gr\u00fcn\r\n',
+    ]);
+  }
+});
+
+test('a domain in thousands of files takes no more time for each than for the first', () => {
+  const rules = (file: number) =>
+    Array.from(
+      { length: 10 },
+      (_, n) => `  - { key: "k_${file}_${n}${n === 0 ? '*' : ''}", rate_limit: { unit: day } }\n`,
+    );
+  const texts = Array.from({ length: 4_000 }, (_, file) => ({
+    name: `${file}.yaml`,
+    text: `domain: d\ndescriptors:\n  - { key: s${file}, api_keys: true }\n${rules(file).join('')}`,
+  }));
+  const startedAt = performance.now();
+  const policy = parsePolicies(texts, { mergeDomains: true }).get('d');
+  expect(policy?.root.children.size).toBe(44_000);
+  // A second or two; where each file cost what all before it hold, it was more than half a minute.
+  expect(performance.now() - startedAt).toBeLessThan(10_000);
 });
 
 describe('the documented policy, examples/closient.yaml,', () => {

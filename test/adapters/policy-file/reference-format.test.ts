@@ -64,6 +64,48 @@ descriptors:
     expect([...parse(text).root.children.keys()]).toEqual(['a_2', 'b_2', 'd_3']);
   });
 
+  test('a rate_limit that stands twice, or is inherited and said again in part, is one with the keys of both', () => {
+    const text = `domain: d
+descriptors:
+  - &usual
+    key: a
+    rate_limit: { unit: minute, requests_per_unit: 5, replaces: [{ name: x }] }
+  - <<: *usual
+    key: b
+    rate_limit: { requests_per_unit: 10, replaces: [{ name: y }] }
+  - key: c
+    rate_limit: { requests_per_unit: 7, unit: day }
+    rate_limit: { unit: hour }
+  - <<: *usual
+    key: d
+    rate_limit:
+  - <<: *usual
+    key: e
+    rate_limit: { unit: hour }
+  - !!merge <<: *usual
+    key: f
+`;
+    const { children } = parse(text).root;
+    const told = [...children.values()].map(({ limit }) => [
+      limit?.windows[0]?.max,
+      limit?.windows[0]?.unit,
+      limit?.replaces,
+    ]);
+    expect(told).toEqual([
+      [5, 'minute', ['x']],
+      [10, 'minute', ['y']],
+      [7, 'hour', []],
+      [undefined, undefined, undefined],
+      [5, 'hour', ['x']],
+      [5, 'minute', ['x']],
+    ]);
+  });
+
+  test('metadata that stands twice has the topmost keys of both, the last of each', () => {
+    const text = descriptor('metadata: { a: 1, b: { c: 1 } }', 'metadata: { b: { d: 2 }, <<: [{ e: 3 }] }', LIMIT);
+    expect(parse(text).root.children.get('k')?.limit?.metadata).toEqual({ a: 1, b: { d: 2 }, e: 3 });
+  });
+
   test('rules may be nested further than requests have entries', () => {
     const levels = 400;
     const text = Array.from(
@@ -203,6 +245,11 @@ describe('what envoyproxy/ratelimit refuses is refused in its words, by file, li
       descriptor('<<: [a]'),
       'f.yaml:4: error loading config file: yaml: map merge requires map or sequence of maps as the value',
     ],
+    ...['a', '~', '[a]', '[{ b: 1 }, 5]', '[[{ b: 1 }]]'].map((merged): [string, string, string] => [
+      `a merge of ${merged} in metadata`,
+      descriptor(`metadata: { <<: ${merged} }`, LIMIT),
+      'f.yaml:4: error loading config file: yaml: map merge requires map or sequence of maps as the value',
+    ]),
   ])('%s', (_title, text, message) => {
     const error = thrownBy(() => parse(text));
     expect(error).toBeInstanceOf(PolicyFileError);
@@ -231,6 +278,25 @@ describe("Headroom's own keys", () => {
     ],
   ])('are refused at a wrong place: %s', (_title, text, message) => {
     expect(() => parse(text)).toThrow(message);
+  });
+
+  test.each<[title: string, text: string, key: string]>([
+    ['headers', 'domain: d\nheaders:\n', ':2: headers'],
+    ['limits', descriptor('limits:'), ':4: descriptors[0].limits'],
+    ['overdraft', descriptor('limits: [{ requests: 1, per: day }]', 'overdraft: ~'), ':5: descriptors[0].overdraft'],
+    ['api_keys', descriptor('api_keys: ~'), ':4: descriptors[0].api_keys'],
+    ['unknown_keys', descriptor('api_keys: true', 'unknown_keys: null'), ':5: descriptors[0].unknown_keys'],
+    ['inactive_keys', descriptor('api_keys: true', 'inactive_keys:'), ':5: descriptors[0].inactive_keys'],
+    ['classes', descriptor('api_keys: true', 'classes: Null'), ':5: descriptors[0].classes'],
+    ['requests', descriptor('limits: [{ requests:, per: day }]'), ':4: descriptors[0].limits[0].requests'],
+    ['name', descriptor('limits: [{ requests: 1, per: day, name: }]'), ':4: descriptors[0].limits[0].name'],
+    [
+      'limits, though a merge key gives some',
+      descriptor('<<: { limits: [{ requests: 1, per: day }] }', 'limits:'),
+      ':5: descriptors[0].limits',
+    ],
+  ])('are refused with nothing behind them: %s', (_title, text, where) => {
+    expect(() => parse(text)).toThrow(`f.yaml${where}: has no value: give it one, or leave the key out`);
   });
 
   test('have no place within them for what means nothing', () => {

@@ -24,7 +24,7 @@ const rows: Record<string, readonly Row[]> = {
     {
       title: 'a list that never ends',
       text: 'domain: d\ndescriptors: [\n',
-      message: ':3: error loading config file: yaml: deficient indentation',
+      message: ':3: error loading config file: yaml: unexpected end of the stream within a flow collection',
     },
     {
       title: 'a key that is too far in',
@@ -133,7 +133,7 @@ const rows: Record<string, readonly Row[]> = {
       title: 'above 53 bits',
       text: descriptor('limits: [{ requests: 99999999999999999999, per: minute }]'),
       message:
-        ':4: descriptors[0].limits[0].requests: error loading config file: yaml: cannot unmarshal !!int `99999999999999999999` into uint32',
+        ':4: descriptors[0].limits[0].requests: error loading config file: yaml: cannot unmarshal !!int `9999999...` into uint32',
     },
     {
       title: 'infinite',
@@ -273,6 +273,27 @@ describe('of several mistakes', () => {
   test('one of keys and types is told before one of meaning', () => {
     const text = 'domain: ""\ndescriptors:\n  - key: k\n    ratelimit: {}\n';
     expect(thrownBy(() => parsePolicy(text, 'f.yaml'))).toMatchObject({ fault: 'form' });
+  });
+});
+
+describe('a long text is told in part', () => {
+  const long = 'x'.repeat(100_000);
+  const deep = (levels: number) =>
+    Array.from({ length: levels }, (_, n) => `${'  '.repeat(n)}descriptors:\n${'  '.repeat(n)}- key: k\n`).join('');
+  const aliases = `[[&a [${'x,'.repeat(99)}], &b [${'*a,'.repeat(200)}], [${'*b,'.repeat(200)}]]]`;
+
+  test.each([
+    ['a value', `domain: d\ndescriptors: ${long}\n`, 'unmarshal !!str `xxxxxxx...` into list'],
+    ['an item', `domain: d\ndescriptors: [${long}]\n`, 'than map: xxx'],
+    ['a list', `domain: d\ndescriptors: [[${'x, '.repeat(10_000)}]]\n`, 'than map: [x x x'],
+    ['a list of millions of aliases', `domain: d\ndescriptors: ${aliases}\n`, 'than map: [[x x'],
+    ['a key', `domain: d\n${long}: 1\n`, "unknown key 'xxx"],
+    ['a name', `domain: d\ndescriptors: [{ key: ${long} }, { key: ${long} }]\n`, 'duplicate descriptor composite key'],
+    ['a way', `domain: d\n${deep(400)}${'  '.repeat(400)}foo: 1\n`, "unknown key 'foo'"],
+  ])('%s', (_title, text, message) => {
+    const told = (thrownBy(() => parsePolicy(text, 'f.yaml')) as Error).message;
+    expect(told).toContain(message);
+    expect(told.length).toBeLessThan(1_000);
   });
 });
 

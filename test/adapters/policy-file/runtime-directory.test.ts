@@ -205,6 +205,23 @@ describe('a watched directory', () => {
     expect(files.loads).toEqual([true, true]);
   });
 
+  test('is warned of when it holds no policy, each time that such a set comes into force', async () => {
+    const file = write('a.yaml', 'domain: a\n');
+    const followed = files.follow(place());
+    const warnings = () => files.lines.filter(({ level }) => level === 'warn');
+    expect(warnings()).toEqual([]);
+    unlinkSync(file);
+    await until('it is empty', () => domainsOf(followed).length === 0);
+    const warning = {
+      level: 'warn',
+      fields: { path: join(folder, 'root', 'sub', 'config') },
+      message: 'no policies: everything passes',
+    };
+    expect(warnings()).toEqual([warning]);
+    files.open(place());
+    expect(warnings()).toEqual([warning, warning]);
+  });
+
   test('is empty once its last file is gone', async () => {
     const path = write('a.yaml', limited(1));
     const followed = files.follow(place());
