@@ -40,7 +40,7 @@ test('modes are told, of a limit with wildcards and of one that is unlimited, to
   ];
   expect(linesOf({ d: descriptors })).toEqual([
     'd.a_x*: unit=YEAR requests_per_unit=1, shadow_mode: false, quota_mode: true\n',
-    'd.a: unit=UNKNOWN requests_per_unit=0, shadow_mode: true, quota_mode: false, unlimited: true\n',
+    'd.a: unit=UNKNOWN requests_per_unit=0, shadow_mode: true, quota_mode: false\n',
   ]);
 });
 
