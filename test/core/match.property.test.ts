@@ -32,7 +32,7 @@ const entries = fc.array(fc.record({ key: text(['a', 'b', '_', '*'], 1), value: 
   maxLength: 3,
 });
 
-/** The names of the rules that the entries meet, as reference.md tells it; undefined where one meets none. */
+/** The names of the rules that the entries meet, by envoyproxy/ratelimit's rules; undefined where one meets none. */
 function walk(level: readonly Rule[], [entry, ...rest]: readonly Entry[]): readonly string[] | undefined {
   if (entry === undefined) return [];
   const joined = `${entry.key}_${entry.value}`;
