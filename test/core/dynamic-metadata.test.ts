@@ -49,6 +49,11 @@ describe('dynamic metadata', () => {
     });
   });
 
+  test("leaves out a rule's where the request brings a limit of its own", () => {
+    const override = { requestsPerUnit: 7, unit: 'week' } as const;
+    expect(told([of({ a: '1' }, { override })], [0])).not.toHaveProperty('metadata');
+  });
+
   test('never writes into the policy: a later answer holds nothing of an earlier one', () => {
     told([of({ a: '1' }), of({ b: '1' })], [0, 0]);
     expect(told([of({ a: '1' })], [0]).metadata).toEqual({ tag: 'a', deep: { one: 1, both: 'a' }, list: [1] });

@@ -19,6 +19,7 @@ const policy = policyOf([
   { key: 'quota2', quota_mode: true, ...hour(5) },
   { key: 'quiet', quota_mode: true, shadow_mode: true, ...hour(5) },
   { key: 'free', ...UNLIMITED },
+  { key: 'free_quiet', quota_mode: true, shadow_mode: true, ...UNLIMITED },
   { key: 'own', ...limits(5) },
   { key: 'own_quota', quota_mode: true, ...limits(5) },
 ]);
@@ -54,6 +55,7 @@ describe('quota mode: what denies', () => {
     { asked: 'quota! quota2 plain!', allowed: false },
     { asked: 'quota! none', allowed: false },
     { asked: 'quota! free', allowed: false },
+    { asked: 'quota! free_quiet', allowed: false },
     { asked: 'quiet!', allowed: true },
     { asked: 'quota! quiet', allowed: true },
     { asked: 'quota! quiet!', allowed: true },
@@ -85,11 +87,28 @@ describe('quota mode: what denies', () => {
   });
 });
 
+describe('a limit that the request brings', () => {
+  const override = { requestsPerUnit: 1, unit: 'hour' } as const;
+  test.each([
+    { key: 'own_quota', denies: 'jointly' },
+    { key: 'quota', denies: 'alone' },
+    { key: 'shadow', denies: 'alone' },
+  ])('over $key: denies $denies', ({ key, denies }) => {
+    expect(planOf(request([of({ [key]: 'x' }, { override })]), policy, hasherForTest).hits[0]?.denies).toBe(denies);
+  });
+});
+
 describe('SHADOW_MODE', () => {
   test('lets everything pass, and leaves the statuses as they are', () => {
     const { decision } = decide('plain! own', { shadow: true });
     expect(decision).toMatchObject({ allowed: true, reason: 'shadowed', globallyShadowed: true });
     expect(codes(decision)).toBe('over_limit within_limit');
+  });
+
+  test('has hits deny nothing, so that the store charges what fits', () => {
+    const asked = request([of({ plain: 'x' }), of({ own: 'x' }), of({ quota: 'x' })]);
+    const { hits } = planOf(asked, policy, hasherForTest, { ...NO_MODES, shadow: true });
+    expect(hits.map(({ denies }) => denies)).toEqual(['never', 'never', 'never']);
   });
 
   test('charges `limits` that fit, since the request passes', () => {
@@ -133,6 +152,11 @@ describe('unlimited', () => {
     expect(decision).toMatchObject({ allowed: true, statuses: [{ limit: { unlimited: true }, readings: [] }] });
   });
 
+  test('refuses nothing, whatever stands beside it', () => {
+    const plan = planOf(request([of({ free: '1' }), of({ own: '1' })]), policy, hasherForTest);
+    expect(plan).toMatchObject({ refused: false, hits: [{ cost: 1 }] });
+  });
+
   test('gives way to a limit that the request brings', () => {
     const override = { requestsPerUnit: 0, unit: 'hour' } as const;
     const plan = planOf(request([of({ free: '1' }, { override })]), policy, hasherForTest);
@@ -169,6 +193,11 @@ describe('replaces', () => {
     const plan = planOf(request(asked.split(' ').map((key) => of({ [key]: 'x' }))), replacing, hasherForTest);
     const left = plan.descriptors.filter((planned) => planned?.outcome === 'counted');
     expect(left.map((planned) => planned?.limit.policy).join(' ')).toBe(counted);
+  });
+
+  test('leaves an unlimited limit of that name unlimited', () => {
+    const plan = planOf(request([of({ b: 'x' }), of({ g: 'x' })]), replacing, hasherForTest);
+    expect(plan.descriptors[1]?.outcome).toBe('unlimited');
   });
 
   test('does nothing to a limit that the request brings', () => {
