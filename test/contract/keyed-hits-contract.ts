@@ -181,6 +181,15 @@ function describeCompany(get: () => StoreUnderTest): void {
     expect(await usedBefore(store, look(other, windows({ a: 0 })))).toEqual([1]);
   });
 
+  test('that is refused stops nobody: nothing of it is exceeded', async () => {
+    const { store } = get();
+    const other = someone();
+    const { ask } = aKey();
+    const refused = ask({ unknown: undefined }, { charging: 'stop', denies: 'never' });
+    await store.take([refused, hit(other, windows({ a: 5 }), { charging: 'stop' })]);
+    expect(await usedBefore(store, look(other, windows({ a: 0 })))).toEqual([1]);
+  });
+
   test('counts beside others in one call, each in its own windows', async () => {
     const { store, register } = get();
     const [one, two] = [aKey(windows({ a: 5, b: 5 })), aKey(windows({ a: 5 }), windows({ b: 2, c: 2 }))];

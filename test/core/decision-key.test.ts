@@ -164,3 +164,15 @@ test('an inactive key fails nothing that passes without it: in quota mode, besid
   expect(settle(planned, found).allowed).toBe(true);
   expect(failsIn(planned, found)).toBe(false);
 });
+
+test.each([
+  { standing: 'active', statsKey: 'd.api_key.secrets' },
+  { standing: 'unknown', statsKey: 'd.api_key' },
+] as const)(
+  'statistics of a key that is $standing are those of the limit that it came to',
+  ({ standing, statsKey }) => {
+    const classes = [{ name: 'secrets', type: 'secret', limits: [per(9, 'minute')] }] as const;
+    const planned = plan(policyOf([{ ...node, classes }]), [of({ api_key: key })]);
+    expect(settle(planned, takenWith(planned, standing, undefined)).statuses[0]?.counted?.statsKey).toBe(statsKey);
+  },
+);

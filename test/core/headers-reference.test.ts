@@ -36,6 +36,7 @@ describe('of several limits the headers tell', () => {
     { title: 'the last that is over limit', asked: 'ten:10 twenty:20 ten:1', expected: '20/0' },
     { title: 'one over limit rather than one with nothing left', asked: 'twenty:20 ten:9', expected: '20/0' },
     { title: 'a quota that is exceeded like one with nothing left', asked: 'quota:30 ten:9', expected: '30/0' },
+    { title: 'one over limit rather than a quota that is exceeded', asked: 'ten:10 quota:30', expected: '10/0' },
     { title: 'a limit in shadow mode, too', asked: 'shadow:40 ten:3', expected: '40/0' },
     { title: 'none that is unlimited', asked: 'free ten:3', expected: '10/6' },
   ])('$title', ({ asked, expected }) => {

@@ -226,6 +226,12 @@ describe('what statistics are told of a status', () => {
     expect(decide(asked, modes).decision.statuses[0]?.counted).toMatchObject(counted);
   });
 
+  test('is no hit where something is given back', () => {
+    const refund = of({ plain: 'x' }, { hitsAddend: 2, isNegativeHits: true });
+    const plan = planOf(request([refund]), policy, hasherForTest);
+    expect(settle(plan, taken(plan, [3])).statuses[0]?.counted).toMatchObject({ hits: 0, used: 3, over: false });
+  });
+
   test('is nothing where nothing is counted', () => {
     expect(decide('none free').decision.statuses.map(({ counted }) => counted)).toEqual([undefined, undefined]);
   });
