@@ -111,6 +111,13 @@ describe('who is over his limit', () => {
     expect(decision.statuses[1]?.reported?.remaining).toBe(3);
   });
 
+  test('leaves a subject that stands beside it twice looked at in order, as without a cache', async () => {
+    await fill(of({ each: 'full' }));
+    await fill(of({ own: 'x' }), 2);
+    const { decision } = await service.ask(of({ each: 'full' }), of({ own: 'x' }), of({ own: 'x' }));
+    expect(decision.statuses.map(({ reason }) => reason)).toEqual(['over_limit', 'within_limit', 'over_limit']);
+  });
+
   test('is told to statistics as one that the store was not asked for', async () => {
     await fill(of({ each: 'x' }));
     const { decision } = await service.ask(of({ each: 'x' }));
