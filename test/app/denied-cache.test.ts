@@ -132,6 +132,12 @@ describe('is never answered from memory', () => {
     expect((await service.ask(of({ each: 'x' }, { override }))).decision.allowed).toBe(true);
   });
 
+  test('a limit of another length', async () => {
+    await fill(of({ each: 'x' }));
+    const override = { requestsPerUnit: 3, unit: 'hour' } as const;
+    expect((await service.ask(of({ each: 'x' }, { override }))).decision.allowed).toBe(true);
+  });
+
   test('a smaller cost than the one that was denied', async () => {
     await service.ask(of({ own: 'x' }, { hitsAddend: 2 }));
     expect((await service.ask(of({ own: 'x' }, { hitsAddend: 2 }))).decision.allowed).toBe(false);

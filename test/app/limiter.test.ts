@@ -34,6 +34,8 @@ let store: MemoryStore;
 let asked: { hits: readonly Hit[]; callerMillis: number | undefined }[];
 let observed: Observed[];
 let refused: Door[];
+/** What would have been charged by requests that could not be decided. */
+let attempted: Hit[];
 let outage: Error | undefined;
 let policies: Map<string, DomainPolicy>;
 let limiter: Limiter;
@@ -42,6 +44,7 @@ beforeEach(() => {
   store = new MemoryStore({ clock, subjectsMax: 100 });
   asked = [];
   observed = [];
+  attempted = [];
   refused = [];
   outage = undefined;
   policies = new Map([['doors', POLICY]]);
@@ -60,8 +63,10 @@ beforeEach(() => {
     observer: {
       decided: ({ door, domain, durationMillis: millis }, { reason }) =>
         observed.push({ door, domain, what: reason, millis }),
-      undecided: ({ door, domain, durationMillis: millis }, { code }) =>
-        observed.push({ door, domain, what: code, millis }),
+      undecided: ({ door, domain, durationMillis: millis }, { code }, plan) => {
+        observed.push({ door, domain, what: code, millis });
+        attempted.push(...(plan?.hits ?? []));
+      },
       refused: ({ door }) => refused.push(door),
     },
   });
@@ -151,6 +156,7 @@ describe('a request that cannot be decided', () => {
     outage = new Undecidable('STORE_TIMEOUT', 'too slow');
     await expect(ask('doors', of('user', 'a'))).rejects.toBe(outage);
     expect(observed).toEqual([{ door: 'rls', domain: 'doors', what: 'STORE_TIMEOUT', millis: 7 }]);
+    expect(attempted).toMatchObject([{ cost: 1 }]);
   });
 
   test('is a failure even where only one of its descriptors has a limit', async () => {

@@ -38,6 +38,24 @@ describe('where a key is counted', () => {
     ]);
   });
 
+  test('is known below a wildcard only if all values that meet it are counted as one', () => {
+    const rule = { key: 'path', limits: [per(5, 'hour')] };
+    const policy = policyOf([
+      {
+        ...keyed,
+        descriptors: [
+          { ...rule, value: '/a*' },
+          { ...rule, value: '/b*', share_threshold: true },
+          { key: 'path', value: '/free', rate_limit: { unlimited: true } },
+        ],
+      },
+    ]);
+    const [charged] = plan(policy, [of({ api_key: key, path: '/b1' })]).hits;
+    const counters = countersOf(new Map([['d', policy]]), record);
+    expect(counters.map((counter) => counter.policy)).toEqual(['api_key', 'api_key.path_/b*']);
+    expect(counters[1]?.hit.subject).toBe(charged?.subject);
+  });
+
   test('is read and never charged or denied', () => {
     for (const { hit } of countersOf(new Map([['d', policyOf([keyed])]]), record)) {
       expect(hit).toMatchObject({ cost: 0, charging: 'always', denies: 'never' });
