@@ -74,10 +74,16 @@ export const REDIS = {
     kind: 'duration',
     from: '1ms',
     to: '24h',
-    default: '1s',
+    default: '100ms',
     does: 'the first pause between attempts to connect at the start',
   },
-  REDIS_STARTUP_MAX_INTERVAL: { kind: 'duration', from: '1ms', to: '24h', default: '30s', does: 'the longest of them' },
+  REDIS_STARTUP_MAX_INTERVAL: {
+    kind: 'duration',
+    from: '1ms',
+    to: '24h',
+    default: '500ms',
+    does: 'the longest of them',
+  },
   REDIS_STARTUP_MAX_ELAPSED_TIME: {
     kind: 'duration',
     from: '0',

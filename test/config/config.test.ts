@@ -59,7 +59,7 @@ describe('the defaults', () => {
       redis: {
         topology: { type: 'single', endpoint: { host: 'redis.example', port: 6_379 } },
         dialTimeoutMillis: 10_000,
-        startup: { initialMillis: 1_000, maxMillis: 30_000, maxElapsedMillis: 0 },
+        startup: { initialMillis: 100, maxMillis: 500, maxElapsedMillis: 0 },
       },
       perSecond: undefined,
       keyPrefix: '',

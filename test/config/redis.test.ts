@@ -163,7 +163,7 @@ test('a second Redis has its own variables, and shares certificates and the star
     auth: { password: 'p' },
     tls: { caPath: 'a', skipHostnameVerification: false },
     dialTimeoutMillis: 2_000,
-    startup: { initialMillis: 1_000, maxMillis: 5_000, maxElapsedMillis: 0 },
+    startup: { initialMillis: 100, maxMillis: 5_000, maxElapsedMillis: 0 },
   });
 });
 
