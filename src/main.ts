@@ -38,14 +38,14 @@ async function serve(): Promise<number> {
     import('./config/tracing.ts'),
     import('./config/warnings.ts'),
   ]);
-  const [{ createLogger }, { startTelemetry }, { startStats }, { startServer }] = await Promise.all([
-    import('./observability/logger.ts'),
-    import('./observability/telemetry.ts'),
-    import('./observability/stats/stats.ts'),
-    import('./server.ts'),
-  ]);
   const env = readEnv(process.env);
   const config = toConfig(env);
+  const [{ createLogger }, { startTelemetry }, { startServer }, statistics] = await Promise.all([
+    import('./observability/logger.ts'),
+    import('./observability/telemetry.ts'),
+    import('./server.ts'),
+    config.stats && import('./observability/stats/stats.ts'),
+  ]);
   // From here on a signal is not lost, whenever it comes.
   const stopped = stopSignal();
   const log = createLogger(config.log);
@@ -60,7 +60,8 @@ async function serve(): Promise<number> {
   });
   const { nearLimitRatio } = config.deciding;
   const metricsText = () => telemetry.prometheus.text();
-  const stats = config.stats && (await startStats({ config: config.stats, nearLimitRatio, log, metricsText }));
+  const stats =
+    config.stats && (await statistics?.startStats({ config: config.stats, nearLimitRatio, log, metricsText }));
   const gaveUp = Promise.withResolvers<Error>();
   const parts = { config, log, telemetry, stats, version: version(), onGiveUp: gaveUp.resolve };
   const server = await startServer(parts);

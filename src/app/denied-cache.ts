@@ -8,7 +8,7 @@
 import type { Hit } from '../core/hit.ts';
 import type { Window } from '../core/limit.ts';
 import { type Plan, withoutCharge } from '../core/plan.ts';
-import type { Found, Taken } from '../core/verdict.ts';
+import { denialOf, type Found, outcomeOf, type Taken } from '../core/verdict.ts';
 import { isOver } from '../core/window.ts';
 import type { Clock } from '../ports/clock.ts';
 
@@ -90,7 +90,7 @@ export class DeniedCache {
     const asked = hits.filter((_, index) => known[index] === undefined);
     this.counts.hits += hits.length - asked.length;
     return {
-      asked: isDenied(hits, known) ? asked.map(withoutCharge) : asked,
+      asked: denialOf(hits, (_, index) => known[index] !== undefined) === 'none' ? asked : asked.map(withoutCharge),
       complete: (taken) => {
         const whole = this.#complete(hits, known, taken);
         hits.forEach((hit, index) => {
@@ -102,13 +102,12 @@ export class DeniedCache {
     };
   }
 
-  #learn(hit: Hit, { counts: before }: Found, { nowSeconds }: Taken): void {
-    const { subject, windows, cost, need, charging } = hit;
-    const isHitOver = windows.some(({ max }, index) => isOver(before[2 * index + 1] as number, need, max));
-    if (!isHitOver) return;
+  #learn(hit: Hit, found: Found, { nowSeconds }: Taken): void {
+    if (outcomeOf(hit, found) !== 'over') return;
+    const { subject, windows, cost, charging } = hit;
     // What is not charged all or nothing was charged, although it does not fit.
     const added = charging === 'together' ? 0 : cost;
-    const counts = before.map((count, index) => (index % 2 === 1 ? count + added : count));
+    const counts = found.counts.map((count, index) => (index % 2 === 1 ? count + added : count));
     if (!windows.some((window, index) => isFull(window, counts[2 * index + 1] as number))) return;
     const ends = windows.map(({ algorithm, seconds }, index) =>
       algorithm.end({ start: counts[2 * index] as number, used: counts[2 * index + 1] as number }, seconds),
@@ -203,13 +202,4 @@ function rememberedOf({ descriptors, hits }: Plan): { readonly isKept: boolean[]
 /** Nothing more fits. */
 function isFull({ max }: Window, used: number): boolean {
   return used >= max;
-}
-
-/** Whether what is known is enough for a denial. */
-function isDenied(hits: readonly Hit[], known: Known): boolean {
-  const joint = hits.flatMap(({ denies }, index) => (denies === 'jointly' ? [known[index] !== undefined] : []));
-  return (
-    hits.some(({ denies }, index) => denies === 'alone' && known[index] !== undefined) ||
-    (joint.length > 0 && joint.every((isKnown) => isKnown))
-  );
 }

@@ -3,7 +3,16 @@ import type { Hit } from './hit.ts';
 import { isRecordsOwn } from './key-record.ts';
 import type { Limit, Window } from './limit.ts';
 import type { Plan, PlannedDescriptor } from './plan.ts';
-import { type Found, isChargedHit, type Outcome, type Taken, type Verdict, verdictOf } from './verdict.ts';
+import {
+  type Denial,
+  denialOf,
+  type Found,
+  isChargedHit,
+  type Outcome,
+  type Taken,
+  type Verdict,
+  verdictOf,
+} from './verdict.ts';
 import { charged, isOver } from './window.ts';
 
 export type Reason = 'within_limit' | 'over_limit' | 'cost_exceeds_limit' | 'invalid_api_key' | 'no_limit' | 'shadowed';
@@ -67,7 +76,8 @@ export interface Decision {
 /** @param taken the answer to exactly these hits; without hits no store is asked, so that such answers hold during an outage */
 export function settle(plan: Plan, taken: Taken): Decision {
   const verdict = verdictOf(plan.hits, taken.found);
-  const denial = denialOf(plan, verdict);
+  // SHADOW_MODE apart, under which hits deny nothing. A refused key has no hit, and a say all the same.
+  const denial = denialOf(plan.descriptors, ({ hitAt }) => hitAt < 0 || verdict.outcomes[hitAt] !== 'fits');
   const denied = denial !== 'none' && !plan.shadow;
   const settled: Settled = { plan, taken, verdict: { ...verdict, denied }, denial: denied ? denial : 'none' };
   const statuses = plan.descriptors.map((planned): Status => {
@@ -86,32 +96,12 @@ export function settle(plan: Plan, taken: Taken): Decision {
   };
 }
 
-/** Who denies: nobody, descriptors each by itself, or those in quota mode as well, since all of them do. */
-type Denial = 'none' | 'alone' | 'jointly';
-
 interface Settled {
   readonly plan: Plan;
   readonly taken: Taken;
   readonly verdict: Verdict;
   /** Under SHADOW_MODE nobody. */
   readonly denial: Denial;
-}
-
-/** SHADOW_MODE apart, under which hits deny nothing. Refused keys have no hit, and a say all the same. */
-function denialOf({ descriptors }: Plan, { outcomes }: Verdict): Denial {
-  let isAlone = false;
-  let joint = 0;
-  let jointOver = 0;
-  for (const planned of descriptors) {
-    if (planned === undefined || planned.outcome === 'unlimited') continue;
-    const misfits = planned.hitAt < 0 || outcomes[planned.hitAt] !== 'fits';
-    if (planned.denies === 'alone' && misfits) isAlone = true;
-    if (planned.denies !== 'jointly') continue;
-    joint += 1;
-    if (misfits) jointOver += 1;
-  }
-  if (joint > 0 && jointOver === joint) return 'jointly';
-  return isAlone ? 'alone' : 'none';
 }
 
 /** Whether what does not fit is one of those for which the request is denied. */

@@ -7,6 +7,7 @@ import { addressesOf, planKey } from './plan-key.ts';
 import { type DomainPolicy, limitAt, type Match, match } from './policy.ts';
 import { statsKeyOf } from './stats-key.ts';
 import { subjectOf } from './subject.ts';
+import { denialOf } from './verdict.ts';
 import { COST_MAX } from './window.ts';
 
 /** What holds for all domains, whatever their policies say. */
@@ -46,8 +47,6 @@ export interface Plan {
   readonly descriptors: readonly (PlannedDescriptor | undefined)[];
   /** Those of the descriptors that are counted, in order. */
   readonly hits: readonly Hit[];
-  /** Denied without a look, for a descriptor that is refused; its hits are read only. */
-  readonly refused: boolean;
   /** What would be denied passes. */
   readonly shadow: boolean;
 }
@@ -85,18 +84,8 @@ export function planOf(
     descriptors.push({ ...planned, hitAt: hit === undefined ? -1 : hits.length });
     if (hit !== undefined) hits.push(hit);
   }
-  const refused = !modes.shadow && isRefused(descriptors);
-  return { descriptors, hits: refused ? hits.map(withoutCharge) : hits, refused, shadow: modes.shadow };
-}
-
-/** Whether descriptors that are refused without a look are enough for a denial. */
-function isRefused(descriptors: readonly (PlannedDescriptor | undefined)[]): boolean {
-  const isOut = (planned: PlannedDescriptor | undefined): boolean => planned?.outcome === 'refused';
-  const joint = descriptors.filter((planned) => planned?.outcome !== 'unlimited' && planned?.denies === 'jointly');
-  return (
-    descriptors.some((planned) => isOut(planned) && planned?.denies === 'alone') ||
-    (joint.length > 0 && joint.every(isOut))
-  );
+  const isRefused = !modes.shadow && denialOf(descriptors, ({ outcome }) => outcome === 'refused') !== 'none';
+  return { descriptors, hits: isRefused ? hits.map(withoutCharge) : hits, shadow: modes.shadow };
 }
 
 /** A plan that is denied already reads the counters of its other hits, so that each status can be told. */
@@ -130,8 +119,8 @@ function meet(descriptor: Descriptor, policy: DomainPolicy): Met | undefined {
 
 /** Limits that another one of the request replaces do not apply: order and mutual replacement do not matter. */
 function replace(met: (Met | undefined)[]): void {
+  if (!met.some((one) => one !== undefined && one.limit.replaces.length > 0)) return;
   const replaced = new Set(met.flatMap((one) => one?.limit.replaces ?? []));
-  if (replaced.size === 0) return;
   met.forEach((one, index) => {
     if (one !== undefined && !one.limit.unlimited && replaced.has(one.limit.name)) met[index] = undefined;
   });
@@ -164,7 +153,7 @@ function planDescriptor(met: Met, common: Common): Planned {
 }
 
 function deniesOf(limit: Limit, quota: boolean, quotaPasses: boolean): Denies {
-  if (limit.shadow) return 'never';
+  if (limit.shadow || limit.unlimited) return 'never';
   if (!quota) return 'alone';
   return quotaPasses ? 'never' : 'jointly';
 }

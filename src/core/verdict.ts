@@ -1,5 +1,5 @@
 /** The verdict: what hits and the counts that were found amount to. Pure, and the twin of take.lua. */
-import type { Hit } from './hit.ts';
+import type { Charge, Hit } from './hit.ts';
 import type { Standing } from './key-record.ts';
 import type { Window } from './limit.ts';
 import { isOver } from './window.ts';
@@ -37,20 +37,34 @@ export interface Verdict {
 
 /** What becomes of each hit, and whether that denies all of them. */
 export function verdictOf(hits: readonly Hit[], found: readonly Found[]): Verdict {
-  let denied = false;
-  let stopped = false;
+  const outcomes = hits.map((hit, index) => outcomeOf(hit, found[index] as Found));
+  return {
+    denied: denialOf(hits, (_, index) => outcomes[index] !== 'fits') !== 'none',
+    stopped: hits.some(({ charging }, index) => charging === 'stop' && outcomes[index] === 'over'),
+    outcomes,
+  };
+}
+
+/** Who denies: nobody, some each by itself, or those that deny only jointly as well, since all of them do. */
+export type Denial = 'none' | 'alone' | 'jointly';
+
+/** @param parties undefined: one that has no say @param misfits whether what it asks for does not fit */
+export function denialOf<T extends Pick<Charge, 'denies'>>(
+  parties: readonly (T | undefined)[],
+  misfits: (party: T, index: number) => boolean,
+): Denial {
+  let isAlone = false;
   let joint = 0;
   let jointOver = 0;
-  const outcomes = hits.map((hit, index) => {
-    const outcome = outcomeOf(hit, found[index] as Found);
-    if (hit.denies === 'jointly') joint += 1;
-    if (outcome === 'fits') return outcome;
-    if (hit.denies === 'alone') denied = true;
-    if (hit.denies === 'jointly') jointOver += 1;
-    if (hit.charging === 'stop' && outcome === 'over') stopped = true;
-    return outcome;
+  parties.forEach((party, index) => {
+    if (party === undefined || party.denies === 'never') return;
+    if (party.denies === 'jointly') joint += 1;
+    if (!misfits(party, index)) return;
+    if (party.denies === 'jointly') jointOver += 1;
+    else isAlone = true;
   });
-  return { denied: denied || (joint > 0 && jointOver === joint), stopped, outcomes };
+  if (joint > 0 && jointOver === joint) return 'jointly';
+  return isAlone ? 'alone' : 'none';
 }
 
 /** Whether a hit changed its counters. */
@@ -60,7 +74,8 @@ export function isChargedHit({ charging }: Hit, outcome: Outcome, { denied, stop
   return charging === 'always' || outcome === 'over' || !stopped;
 }
 
-function outcomeOf(hit: Hit, { windows, counts }: Found): Outcome {
+/** @param found for this hit */
+export function outcomeOf(hit: Hit, { windows, counts }: Found): Outcome {
   if (windows.length === 0) return 'refused';
   const isHitOver = windows.some(({ max }, index) => isOver(counts[2 * index + 1] as number, hit.need, max));
   return isHitOver ? 'over' : 'fits';

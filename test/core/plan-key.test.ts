@@ -1,11 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import type { KeyHasher } from '../../src/core/api-key.ts';
+import { settle } from '../../src/core/decision.ts';
 import type { DescriptorDefinition } from '../../src/core/definition.ts';
 import type { Descriptor } from '../../src/core/descriptor.ts';
 import type { Hit } from '../../src/core/hit.ts';
 import { planOf } from '../../src/core/plan.ts';
 import type { DomainPolicy } from '../../src/core/policy.ts';
-import { of, plan, policyOf, request } from './build.ts';
+import { of, plan, policyOf, request, taken } from './build.ts';
 import { keyOf } from './key-build.ts';
 
 const per = (requests: number, length: string) => ({ requests, per: length });
@@ -123,7 +124,9 @@ describe('a text that cannot be a key of ours', () => {
   );
 
   test('is refused without a call of the store where unknown keys are denied', () => {
-    expect(plan(policyWith({ unknown_keys: 'deny' }), [typo])).toMatchObject({ hits: [], refused: true });
+    const planned = plan(policyWith({ unknown_keys: 'deny' }), [typo]);
+    expect(planned.hits).toEqual([]);
+    expect(settle(planned, taken(planned, [])).allowed).toBe(false);
   });
 
   test('has the other descriptors read and not charged, but for those that always are', () => {
@@ -132,9 +135,9 @@ describe('a text that cannot be a key of ours', () => {
       { key: 'own', limits: [per(5, 'minute')] },
       { key: 'reference', rate_limit: { unit: 'minute', requests_per_unit: 5 } },
     ]);
-    const { hits, refused } = plan(policy, [typo, of({ own: 'x' }), of({ reference: 'x' })]);
-    expect(refused).toBe(true);
-    expect(hits.map(({ cost, charging }) => [cost, charging])).toEqual([
+    const planned = plan(policy, [typo, of({ own: 'x' }), of({ reference: 'x' })]);
+    expect(settle(planned, taken(planned, [0, 0])).allowed).toBe(false);
+    expect(planned.hits.map(({ cost, charging }) => [cost, charging])).toEqual([
       [0, 'together'],
       [1, 'always'],
     ]);
@@ -142,7 +145,9 @@ describe('a text that cannot be a key of ours', () => {
 
   test('denies nobody in shadow mode', () => {
     const policy = policyWith({ unknown_keys: 'deny', shadow_mode: true });
-    expect(plan(policy, [typo])).toMatchObject({ hits: [], refused: false });
+    const planned = plan(policy, [typo]);
+    expect(planned.hits).toEqual([]);
+    expect(settle(planned, taken(planned, [])).allowed).toBe(true);
   });
 });
 

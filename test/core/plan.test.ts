@@ -160,7 +160,6 @@ describe('a plan', () => {
     expect(plan(undefined, asked)).toEqual({
       descriptors: [undefined, undefined],
       hits: [],
-      refused: false,
       shadow: false,
     });
   });
