@@ -105,6 +105,7 @@ function debugOf({ DEBUG_HOST: host, DEBUG_PORT: port, DEBUG_PROFILING: profilin
 function grpcOf(env: Env): GrpcConfig {
   const { GRPC_UDS: path } = env;
   return {
+    transport: env.GRPC_TRANSPORT,
     listen: path === undefined ? { host: env.GRPC_HOST, port: env.GRPC_PORT } : { path },
     ...(env.GRPC_SERVER_USE_TLS ? { tls: grpcTlsOf(env) } : {}),
     maxConnectionAgeMillis: Math.min(env.GRPC_MAX_CONNECTION_AGE, AGE_MILLIS_MAX),

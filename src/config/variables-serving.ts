@@ -60,6 +60,12 @@ export const LISTENING = {
   GRPC_HOST: { kind: 'text', default: '0.0.0.0', does: 'address of the gRPC port' },
   GRPC_PORT: { kind: 'port', default: '8081', does: 'gRPC over HTTP/2, and gRPC-Web and Connect over HTTP/1.1' },
   GRPC_UDS: { kind: 'text', does: 'path of a unix socket for gRPC instead of the port' },
+  GRPC_TRANSPORT: {
+    kind: 'enum',
+    values: ['lean', 'node'],
+    default: 'lean',
+    does: "who speaks HTTP/2 on the gRPC port: this service's own server, or Node's, at many times the cost",
+  },
   GRPC_SERVER_USE_TLS: { kind: 'bool', default: 'false', does: 'TLS on the gRPC port' },
   GRPC_SERVER_TLS_CERT: {
     kind: 'text',

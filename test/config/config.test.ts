@@ -22,6 +22,7 @@ describe('the defaults', () => {
     expect(configOf({})).toEqual({
       http: { host: '0.0.0.0', port: 8080 },
       grpc: {
+        transport: 'lean',
         listen: { host: '0.0.0.0', port: 8081 },
         maxConnectionAgeMillis: 86_400_000,
         maxConnectionAgeGraceMillis: 3_600_000,
@@ -82,6 +83,7 @@ describe('a variable takes effect:', () => {
   test.each<[environment: Environment, config: object]>([
     [{ HOST: '::', PORT: '1' }, { http: { host: '::', port: 1 } }],
     [{ GRPC_HOST: 'a', GRPC_PORT: '0' }, { grpc: { listen: { host: 'a', port: 0 } } }],
+    [{ GRPC_TRANSPORT: 'node' }, { grpc: { transport: 'node' } }],
     [{ GRPC_UDS: '/run/grpc.sock', GRPC_PORT: '1' }, { grpc: { listen: { path: '/run/grpc.sock' } } }],
     [
       { GRPC_SERVER_USE_TLS: '1', GRPC_SERVER_TLS_CERT: 'c', GRPC_SERVER_TLS_KEY: 'k' },

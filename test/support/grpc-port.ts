@@ -54,6 +54,7 @@ export class GrpcPort {
     this.logger = { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') };
     this.#server = new GrpcServer({
       config: {
+        transport: 'lean',
         listen: { host: '127.0.0.1', port: 0 },
         maxConnectionAgeMillis: 0,
         maxConnectionAgeGraceMillis: 0,

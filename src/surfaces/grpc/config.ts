@@ -1,6 +1,8 @@
 /** What an operator may choose about the gRPC port. */
 
 export interface GrpcConfig {
+  /** Who speaks HTTP/2: this service's own server, or Node's. */
+  readonly transport: 'lean' | 'node';
   /** Port 0: any free one. A path is that of a unix socket, which replaces TCP. */
   readonly listen: { readonly host: string; readonly port: number } | { readonly path: string };
   /** Without it the port speaks HTTP/2 and HTTP/1.1 in clear. */

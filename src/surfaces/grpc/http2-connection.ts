@@ -1,13 +1,11 @@
 /** One HTTP/2 connection and its end: first its client is asked to go, then what is open may finish. */
-import type { ServerHttp2Session } from 'node:http2';
 import type { RandomBytes } from '../../core/api-key.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
 import type { GrpcConfig } from './config.ts';
-import type { Http2Wire } from './http2-wire.ts';
+import type { Http2Session } from './http2-session.ts';
 
 export interface Http2ConnectionOptions {
-  readonly session: ServerHttp2Session;
-  readonly wire: Http2Wire;
+  readonly session: Http2Session;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly config: Pick<GrpcConfig, 'maxConnectionAgeMillis' | 'maxConnectionAgeGraceMillis'>;
@@ -29,7 +27,7 @@ export class Http2Connection {
     this.#options = options;
     const { session, config, random } = options;
     const { maxConnectionAgeMillis: age } = config;
-    session.once('close', () => this.#cancelTimers());
+    session.onClose(() => this.#cancelTimers());
     if (age > 0) this.#after(Math.round(age * (1 + AGE_JITTER * spread(random))), () => this.#retire());
   }
 
@@ -38,10 +36,10 @@ export class Http2Connection {
    * it sends until then is answered. The connection ends with the last call.
    */
   leave(): void {
-    const { session, wire } = this.#options;
+    const { session } = this.#options;
     if (this.#isLeaving || session.destroyed) return;
     this.#isLeaving = true;
-    wire.sendGoawayNotice();
+    session.sendGoawayNotice();
     const close = (): void => session.close();
     this.#after(NOTICE_MILLIS_MAX, close);
     session.ping(close);

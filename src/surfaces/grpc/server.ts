@@ -1,40 +1,22 @@
 /** The gRPC port: HTTP/2, and HTTP/1.1 for gRPC-Web and Connect, told apart by their first bytes, with or without TLS. */
 import { createServer as createHttp1Server, type Server as Http1Server } from 'node:http';
-import {
-  constants,
-  createServer as createHttp2Server,
-  type Http2Server,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from 'node:http2';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { RandomBytes } from '../../core/api-key.ts';
 import { IdleSockets } from '../idle-sockets.ts';
 import { listen, listenAtPath } from '../listen.ts';
 import { acceptAnyBytes } from '../rls/any-bytes.ts';
 import type { GrpcConfig } from './config.ts';
-import { connectAdapter } from './connect-adapter.ts';
+import { connectHandlers } from './connect-handlers.ts';
+import { protocolOf } from './first-bytes.ts';
 import { Http2Connection } from './http2-connection.ts';
-import { Http2Wire } from './http2-wire.ts';
+import type { OpenHttp2 } from './http2-session.ts';
+import { leanTransport } from './lean-transport.ts';
+import { nodeHandler } from './node-handler.ts';
+import { nodeTransport } from './node-transport.ts';
 import { limitRequests } from './request-deadlines.ts';
 import { type RouteOptions, routerOptionsOf, routesOf } from './routes.ts';
 import { TlsDoor } from './tls-door.ts';
 
-/** RFC 9113 §3.4: what every HTTP/2 client sends first. One byte tells it from every HTTP/1.1 method but PUT, POST and PATCH. */
-const PREFACE = Buffer.from('PRI * HTTP/2.0');
-
-// Envoy keeps one connection per worker and sends all of its calls through it.
-const CONCURRENT_STREAMS_MAX = 4_096;
-// Calls of one connection that its client gives up (RST_STREAM); beyond, the connection ends with every call on it. By
-// default Node takes 33 a second: the timeouts of a gateway while the store is slow would cost it all its calls. One that
-// is reset costs no more than one that is answered, and 9,000 a second keep a process busy with nothing else: a gateway
-// in distress stays below this, who opens streams only to reset them (CVE-2023-44487) does not.
-const RESETS_PER_SECOND_MAX = 3_000;
-// All calls that are open at once, several times over: a stall of seconds ends them all.
-const RESETS_BURST_MAX = 4 * CONCURRENT_STREAMS_MAX;
-// MiB of frames and headers that one connection may hold, as Node counts them: of its heap it takes five times as much.
-// Node's default of 10 ends connections with a few thousand calls in flight.
-const SESSION_MEMORY_MIB_MAX = 64;
 // Who connects and says nothing, or stops in the middle of a handshake or an HTTP/1.1 request, is not waited for.
 const SILENCE_MILLIS_MAX = 10_000;
 // As on the HTTP port: a client that sends a request of HTTP/1.1 slower than this is not waited for.
@@ -54,7 +36,7 @@ export class GrpcServer {
   readonly #tls: TlsDoor | undefined;
   readonly #http1: Http1Server;
   readonly #idle: IdleSockets;
-  readonly #http2: Http2Server;
+  readonly #sessionOn: OpenHttp2;
   readonly #connections = new Set<Http2Connection>();
   /** As the machine gave them: those that TLS runs over, too. */
   readonly #sockets = new Set<Socket>();
@@ -67,23 +49,14 @@ export class GrpcServer {
     this.#options = options;
     const { config, clock, log } = options;
     const signal = this.#draining.signal;
-    const handler = connectAdapter(routesOf(options, signal), routerOptionsOf(options), log);
+    const handlerOf = connectHandlers(routesOf(options, signal), routerOptionsOf(options));
+    const handler = nodeHandler(handlerOf, log);
+    this.#sessionOn =
+      config.transport === 'node' ? nodeTransport(handler, clock) : leanTransport({ ...options, handlerOf });
     this.#http1 = createHttp1Server(handler);
     this.#http1.timeout = SILENCE_MILLIS_MAX;
     limitRequests(this.#http1, clock, REQUEST_MILLIS_MAX);
     this.#idle = new IdleSockets(this.#http1);
-    this.#http2 = createHttp2Server(
-      {
-        settings: { maxConcurrentStreams: CONCURRENT_STREAMS_MAX },
-        maxSessionMemory: SESSION_MEMORY_MIB_MAX,
-        streamResetBurst: RESETS_BURST_MAX,
-        streamResetRate: RESETS_PER_SECOND_MAX,
-      },
-      (request, response) => {
-        request.stream.once('wantTrailers', () => setImmediate(endUpload, request.stream));
-        handler(request, response);
-      },
-    );
     const onSocket = (socket: Socket): void => this.#listenTo(socket);
     this.#tls =
       config.tls && new TlsDoor({ config: config.tls, clock, log, handshakeMillisMax: SILENCE_MILLIS_MAX, onSocket });
@@ -147,9 +120,8 @@ export class GrpcServer {
   #sniff(socket: Socket, seen: Buffer): void {
     socket.once('data', (chunk: Buffer) => {
       const bytes = Buffer.concat([seen, chunk]);
-      const length = Math.min(bytes.length, PREFACE.length);
-      const mayBeHttp2 = PREFACE.subarray(0, length).equals(bytes.subarray(0, length));
-      if (mayBeHttp2 && length < PREFACE.length) {
+      const protocol = protocolOf(bytes);
+      if (protocol === 'more') {
         this.#sniff(socket, bytes);
         return;
       }
@@ -158,31 +130,20 @@ export class GrpcServer {
       socket.removeAllListeners('timeout');
       socket.pause();
       socket.unshift(bytes);
-      if (mayBeHttp2) this.#openHttp2(socket);
-      else this.#http1.emit('connection', socket);
+      if (protocol === 'http2') this.#openHttp2(socket);
+      else if (protocol === 'http1') this.#http1.emit('connection', socket);
+      else socket.destroy();
       socket.resume();
     });
   }
 
   #openHttp2(socket: Socket): void {
     const { clock, random, config } = this.#options;
-    const wire = new Http2Wire(socket, clock);
-    this.#http2.once('session', (session: ServerHttp2Session) => {
-      const connection = new Http2Connection({ session, wire, clock, random, config });
-      this.#connections.add(connection);
-      // Calls that its client has left open have been silent as long: they are not waited for.
-      session.setTimeout(IDLE_MILLIS_MAX, () => connection.end());
-      session.on('close', () => this.#connections.delete(connection));
-    });
-    // In this very turn it makes a session of it, and tells.
-    this.#http2.emit('connection', wire);
+    const session = this.#sessionOn(socket);
+    const connection = new Http2Connection({ session, clock, random, config });
+    this.#connections.add(connection);
+    // Calls that its client has left open have been silent as long: they are not waited for.
+    session.onIdle(IDLE_MILLIS_MAX, () => connection.end());
+    session.onClose(() => this.#connections.delete(connection));
   }
-}
-
-/**
- * RFC 9113 §8.1: a client that is still sending when it has its answer is told to stop, or it would wait for ever.
- * Called a turn after the trailers were handed over, when they are out; Node asks for them after every body.
- */
-function endUpload(stream: ServerHttp2Stream): void {
-  if (!stream.readableEnded && !stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
 }

@@ -23,4 +23,10 @@ export class WriteBuffer {
     this.bytes.set(bytes, this.length);
     this.length += bytes.length;
   }
+
+  /** Begins anew elsewhere: what was written so far belongs to whoever has it. */
+  renew(capacity: number): void {
+    this.bytes = Buffer.allocUnsafeSlow(capacity);
+    this.length = 0;
+  }
 }

@@ -1,46 +1,20 @@
-/** Node requests to Connect's handlers and back, with one correction: bytes that are no message are the caller's mistake. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
-import {
-  Code,
-  ConnectError,
-  type ConnectRouter,
-  type ConnectRouterOptions,
-  createConnectRouter,
-} from '@connectrpc/connect';
-import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
-import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
-import type { Log } from '../../ports/log.ts';
+/** Connect's handlers by their paths, with one correction: bytes that are no message are the caller's mistake. */
+import { Code, type ConnectRouter, type ConnectRouterOptions, createConnectRouter } from '@connectrpc/connect';
+import type { UniversalHandlerFn, UniversalServerResponse } from '@connectrpc/connect/protocol';
 
-export type NodeHandler = (
-  request: IncomingMessage | Http2ServerRequest,
-  response: ServerResponse | Http2ServerResponse,
-) => void;
+/** @param path without its query @returns undefined if nobody serves it */
+export type HandlerOf = (path: string) => UniversalHandlerFn | undefined;
 
-export function connectAdapter(
-  routes: (router: ConnectRouter) => void,
-  options: ConnectRouterOptions,
-  log: Log,
-): NodeHandler {
+export function connectHandlers(routes: (router: ConnectRouter) => void, options: ConnectRouterOptions): HandlerOf {
   const router = createConnectRouter(options);
   routes(router);
-  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
-  return (request, response) => {
-    const handler = handlers.get(request.url?.split('?', 1)[0] ?? '');
-    if (handler === undefined) {
-      // gRPC clients read it as UNIMPLEMENTED. With a body, since one of headers alone would not end their upload.
-      response.statusCode = 404;
-      response.setHeader('content-type', 'text/plain');
-      response.end('no such method\n');
-      return;
-    }
-    handler(universalRequestFromNodeRequest(request, response, undefined, undefined))
-      .then(async (answer) => universalResponseToNodeResponse(await corrected(answer), response))
-      .catch((error: unknown) => {
-        // The caller is gone: nobody waits for this answer.
-        if (ConnectError.from(error).code !== Code.Aborted) log.error({ err: error }, 'an answer could not be sent');
-      });
-  };
+  const handlers = new Map(
+    router.handlers.map((handler): [string, UniversalHandlerFn] => [
+      handler.requestPath,
+      async (request) => corrected(await handler(request)),
+    ]),
+  );
+  return (path) => handlers.get(path);
 }
 
 /** How Connect's message about bytes that are no message begins, as text and in a trailer. */

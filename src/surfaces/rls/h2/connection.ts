@@ -1,0 +1,395 @@
+/** The server's side of one HTTP/2 connection (RFC 9113): frames in, requests to their consumers, and how both end. */
+import type { Socket } from 'node:net';
+import type { Clock } from '../../../ports/clock.ts';
+import {
+  CONCURRENT_STREAMS_MAX,
+  CONNECTION_WINDOW_BYTES,
+  type FrameBudgets,
+  frameBudgets,
+  HEADER_LIST_BYTES_MAX,
+  HEADER_TABLE_BYTES_MAX,
+} from './bounds.ts';
+import type { Budget } from './budget.ts';
+import { ConnectionError, StreamError } from './errors.ts';
+import { FrameReader } from './frame-reader.ts';
+import { ERROR, FLAG, FRAME, INITIAL_WINDOW_BYTES, SETTING, STREAM_ID_MAX, uint31At } from './frames.ts';
+import { HeaderBlock } from './header-block.ts';
+import { HpackDecoder, HpackError } from './hpack/decoder.ts';
+import { Outbox } from './outbox.ts';
+import { readSettings } from './peer-settings.ts';
+import { Receiver } from './receiver.ts';
+import { RequestHead } from './request-head.ts';
+import { Sender } from './sender.ts';
+import { Stream, type StreamConsumer } from './stream.ts';
+
+export interface ConnectionOptions {
+  /** What is read from it is in clear. */
+  readonly socket: Socket;
+  readonly clock: Clock;
+  /** Takes each request as its head has come. */
+  readonly serve: (stream: Stream, connection: Connection) => StreamConsumer;
+}
+
+const EMPTY = Buffer.alloc(0);
+const PRIORITY_BYTES = 5; // RFC 9113 §6.3
+const PING_BYTES = 8; // RFC 9113 §6.7
+const REQUEST_HEADER_FIELDS_TOO_LARGE = 431; // RFC 6585 §5
+/** Streams that this side reset a moment ago: what was on its way for them is no mistake. */
+const RESET_REMEMBERED_MAX = 1_024;
+
+export class Connection {
+  readonly sender: Sender;
+  readonly #options: ConnectionOptions;
+  readonly #outbox: Outbox;
+  readonly #receiver: Receiver;
+  readonly #budgets: FrameBudgets;
+  readonly #reader = new FrameReader(this);
+  readonly #decoder = new HpackDecoder({ tableBytesMax: HEADER_TABLE_BYTES_MAX, listBytesMax: HEADER_LIST_BYTES_MAX });
+  readonly #streams = new Map<number, Stream>();
+  readonly #reset = new Set<number>();
+  readonly #onPong: (() => void)[] = [];
+  /** Present between a HEADERS and the CONTINUATION that ends it. */
+  #block: HeaderBlock | undefined;
+  /** The highest that the client has used. */
+  #lastStreamId = 0;
+  /** The highest that was taken on: calls beyond may be sent again elsewhere. */
+  #lastServedId = 0;
+  #hasSettings = false;
+  /** The last word was sent: requests that come now are refused, and with the last answer the connection ends. */
+  #isClosing = false;
+  #hasFailed = false;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    const { socket, clock } = options;
+    this.#budgets = frameBudgets(clock);
+    this.#outbox = new Outbox({ socket, clock, onBehind: (isBehind) => (isBehind ? socket.pause() : socket.resume()) });
+    this.sender = new Sender(this.#outbox, (stream) => this.#answered(stream));
+    this.#receiver = new Receiver(this.sender);
+    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    socket.on('close', () => this.#abortAll());
+    this.sender.settings([
+      [SETTING.maxConcurrentStreams, CONCURRENT_STREAMS_MAX],
+      [SETTING.maxHeaderListSize, HEADER_LIST_BYTES_MAX],
+    ]);
+    this.sender.windowUpdate(0, CONNECTION_WINDOW_BYTES - INITIAL_WINDOW_BYTES);
+  }
+
+  get destroyed(): boolean {
+    return this.#options.socket.destroyed;
+  }
+
+  onClose(callback: () => void): void {
+    this.#options.socket.once('close', callback);
+  }
+
+  onIdle(millis: number, callback: () => void): void {
+    this.#options.socket.setTimeout(millis, callback);
+  }
+
+  /** RFC 9113 §6.8: the client is to open no more streams; those that it opens until it has read this are answered. */
+  sendGoawayNotice(): void {
+    if (!this.#isClosing) this.sender.goaway(STREAM_ID_MAX, ERROR.none);
+  }
+
+  /** @param onPong called when the client has read all that was sent before */
+  ping(onPong: () => void): void {
+    this.#onPong.push(onPong);
+    this.sender.ping(Buffer.alloc(PING_BYTES), 0);
+  }
+
+  /** Takes no more requests, and ends with the last answer. */
+  close(): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    this.sender.goaway(this.#lastServedId, ERROR.none);
+    this.#endIfDone();
+  }
+
+  destroy(): void {
+    this.#options.socket.destroy();
+  }
+
+  /** Settles when what was sent has a reader; undefined if it has one now. */
+  ready(): Promise<void> | undefined {
+    return this.#outbox.ready();
+  }
+
+  /** What came of a stream's body was used: as much may come anew. */
+  consumed(stream: Stream, bytes: number): void {
+    this.#receiver.consumed(stream, bytes);
+  }
+
+  /** Ends a stream without an answer, or before its end. */
+  reset(stream: Stream, code: number): void {
+    if (stream.isClosed) return;
+    this.#rememberReset(stream.id);
+    this.sender.reset(stream.id, code);
+    this.#forget(stream);
+  }
+
+  /** FrameReader's. @throws ConnectionError */
+  frame(type: number, flags: number, streamId: number, bytes: Buffer, from: number, to: number): void {
+    if (this.#block !== undefined && (type !== FRAME.continuation || streamId !== this.#block.streamId))
+      throw new ConnectionError(ERROR.protocol, 'a header block is interrupted');
+    if (!this.#hasSettings && type !== FRAME.settings)
+      throw new ConnectionError(ERROR.protocol, 'the preface lacks its SETTINGS');
+    try {
+      this.#take(type, flags, streamId, bytes, from, to);
+    } catch (error) {
+      if (!(error instanceof StreamError)) throw error;
+      this.#spend(this.#budgets.resets);
+      const stream = this.#streams.get(error.streamId);
+      this.#rememberReset(error.streamId);
+      this.sender.reset(error.streamId, error.code);
+      if (stream !== undefined) this.#abort(stream, error.code);
+    }
+  }
+
+  #take(type: number, flags: number, streamId: number, bytes: Buffer, from: number, to: number): void {
+    switch (type) {
+      case FRAME.data:
+        this.#takeData(flags, streamId, bytes, from, to);
+        break;
+      case FRAME.headers:
+        this.#takeHeaders(flags, streamId, bytes, from, to);
+        break;
+      case FRAME.continuation:
+        this.#takeContinuation(flags, bytes, from, to);
+        break;
+      case FRAME.windowUpdate:
+        this.#takeWindowUpdate(streamId, bytes, from, to);
+        break;
+      case FRAME.rstStream:
+        this.#takeReset(streamId, bytes, from, to);
+        break;
+      case FRAME.settings:
+        this.#takeSettings(flags, streamId, bytes, from, to);
+        break;
+      case FRAME.ping:
+        this.#takePing(flags, streamId, bytes, from, to);
+        break;
+      case FRAME.priority:
+        this.#takePriority(streamId, bytes, from, to);
+        break;
+      case FRAME.goaway:
+        this.#takeGoaway(streamId, to - from);
+        break;
+      case FRAME.pushPromise:
+        throw new ConnectionError(ERROR.protocol, 'a client cannot push');
+      default:
+        this.#spend(this.#budgets.small);
+    }
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#hasFailed) return;
+    try {
+      this.#reader.read(chunk);
+    } catch (error) {
+      if (error instanceof ConnectionError) this.#fail(error.code, error.message);
+      else if (error instanceof HpackError) this.#fail(ERROR.compression, error.message);
+      else throw error;
+    }
+  }
+
+  /** RFC 9113 §5.4.1: what comes after it means nothing. */
+  #fail(code: number, reason: string): void {
+    this.#hasFailed = true;
+    this.sender.goaway(this.#lastServedId, code, reason);
+    this.#abortAll();
+    this.#outbox.end();
+  }
+
+  #takeData(flags: number, streamId: number, bytes: Buffer, from: number, to: number): void {
+    if (streamId === 0) throw new ConnectionError(ERROR.protocol, 'DATA of no stream');
+    const stream = this.#streams.get(streamId);
+    this.#receiver.received(stream, to - from);
+    if (stream === undefined) {
+      if (streamId > this.#lastStreamId) throw new ConnectionError(ERROR.protocol, 'DATA of an idle stream');
+      if (!this.#reset.has(streamId)) throw new StreamError(streamId, ERROR.streamClosed, 'DATA of a closed stream');
+      return;
+    }
+    if (stream.isRequestEnded) throw new StreamError(streamId, ERROR.streamClosed, 'DATA behind the end');
+    const isPadded = (flags & FLAG.padded) !== 0;
+    const start = isPadded ? from + 1 : from;
+    const end = isPadded ? to - (bytes[from] as number) : to;
+    if (start > end) throw new ConnectionError(ERROR.protocol, 'more padding than DATA');
+    const isEnd = (flags & FLAG.endStream) !== 0;
+    if (start === end && !isEnd) this.#spend(this.#budgets.small);
+    this.#receiver.body(stream, end - start, isEnd);
+    if (to - from > end - start) this.#receiver.consumed(stream, to - from - (end - start));
+    stream.isRequestEnded = isEnd;
+    stream.consumer?.data(bytes, start, end, isEnd);
+  }
+
+  #takeHeaders(flags: number, streamId: number, bytes: Buffer, from: number, to: number): void {
+    if (streamId % 2 === 0) throw new ConnectionError(ERROR.protocol, 'HEADERS of no stream of a client');
+    let start = from;
+    let end = to;
+    if (flags & FLAG.padded) {
+      end -= bytes[start] as number;
+      start += 1;
+    }
+    if (flags & FLAG.priority) start += PRIORITY_BYTES;
+    if (start > end) throw new ConnectionError(ERROR.protocol, 'more padding than HEADERS');
+    const dependsOnItself = flags & FLAG.priority && uint31At(bytes, start - PRIORITY_BYTES) === streamId;
+    const endsStream = (flags & FLAG.endStream) !== 0;
+    if (flags & FLAG.endHeaders) this.#takeBlock(streamId, bytes, start, end, endsStream);
+    else {
+      this.#block = new HeaderBlock(streamId, endsStream);
+      this.#block.add(bytes, start, end);
+    }
+    // RFC 7540 §5.3.1. Priorities mean nothing here, but what contradicts itself is a mistake.
+    if (dependsOnItself) throw new StreamError(streamId, ERROR.protocol, 'a stream that depends on itself');
+  }
+
+  #takeContinuation(flags: number, bytes: Buffer, from: number, to: number): void {
+    const block = this.#block;
+    if (block === undefined) throw new ConnectionError(ERROR.protocol, 'CONTINUATION of nothing');
+    block.add(bytes, from, to);
+    if ((flags & FLAG.endHeaders) === 0) return;
+    this.#block = undefined;
+    const whole = block.whole();
+    this.#takeBlock(block.streamId, whole, 0, whole.length, block.endsStream);
+  }
+
+  #takeBlock(streamId: number, bytes: Buffer, from: number, to: number, endsStream: boolean): void {
+    const head = new RequestHead();
+    // Whatever becomes of it: what it says of the table holds for all blocks behind it.
+    const isShort = this.#decoder.decode(bytes, from, to, head);
+    if (streamId > this.#lastStreamId) this.#open(streamId, head, isShort, endsStream);
+    else this.#takeTrailers(streamId, head, endsStream);
+  }
+
+  #open(streamId: number, head: RequestHead, isShort: boolean, endsStream: boolean): void {
+    this.#lastStreamId = streamId;
+    if (this.#isClosing || this.#streams.size >= CONCURRENT_STREAMS_MAX)
+      throw new StreamError(streamId, ERROR.refusedStream, 'no more streams');
+    if (isShort && !head.isWellFormed) throw new StreamError(streamId, ERROR.protocol, 'no well-formed request');
+    this.#lastServedId = streamId;
+    const stream = new Stream(streamId, head, this.sender.initialWindow);
+    this.#streams.set(streamId, stream);
+    stream.isRequestEnded = endsStream;
+    if (!isShort) {
+      this.sender.head(stream, REQUEST_HEADER_FIELDS_TOO_LARGE, [], true);
+      return;
+    }
+    this.#receiver.body(stream, 0, endsStream);
+    stream.consumer = this.#options.serve(stream, this);
+    if (endsStream) stream.consumer.data(EMPTY, 0, 0, true);
+  }
+
+  #takeTrailers(streamId: number, head: RequestHead, endsStream: boolean): void {
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined) {
+      if (this.#reset.has(streamId)) return;
+      throw new ConnectionError(ERROR.streamClosed, 'HEADERS of a closed stream');
+    }
+    if (stream.isRequestEnded) throw new StreamError(streamId, ERROR.streamClosed, 'HEADERS behind the end');
+    if (!endsStream || !head.isWellFormedTrailer)
+      throw new StreamError(streamId, ERROR.protocol, 'no well-formed trailers');
+    this.#receiver.body(stream, 0, true);
+    stream.isRequestEnded = true;
+    stream.consumer?.data(EMPTY, 0, 0, true);
+  }
+
+  #takeWindowUpdate(streamId: number, bytes: Buffer, from: number, to: number): void {
+    if (to - from !== 4) throw new ConnectionError(ERROR.frameSize, 'WINDOW_UPDATE of a wrong length');
+    this.#spend(this.#budgets.small);
+    const increment = uint31At(bytes, from);
+    if (streamId > this.#lastStreamId) throw new ConnectionError(ERROR.protocol, 'WINDOW_UPDATE of an idle stream');
+    if (increment === 0 && streamId === 0) throw new ConnectionError(ERROR.protocol, 'WINDOW_UPDATE of nothing');
+    if (increment === 0) throw new StreamError(streamId, ERROR.protocol, 'WINDOW_UPDATE of nothing');
+    const stream = this.#streams.get(streamId);
+    if (streamId === 0 || stream !== undefined) this.sender.grant(stream, increment);
+  }
+
+  #takeReset(streamId: number, bytes: Buffer, from: number, to: number): void {
+    if (to - from !== 4) throw new ConnectionError(ERROR.frameSize, 'RST_STREAM of a wrong length');
+    if (streamId === 0 || streamId > this.#lastStreamId)
+      throw new ConnectionError(ERROR.protocol, 'RST_STREAM of an idle stream');
+    this.#spend(this.#budgets.resets);
+    const stream = this.#streams.get(streamId);
+    if (stream !== undefined) this.#abort(stream, uint31At(bytes, from));
+  }
+
+  #takeSettings(flags: number, streamId: number, bytes: Buffer, from: number, to: number): void {
+    if (streamId !== 0) throw new ConnectionError(ERROR.protocol, 'SETTINGS of a stream');
+    this.#spend(this.#budgets.settings);
+    if (flags & FLAG.ack) {
+      if (to > from) throw new ConnectionError(ERROR.frameSize, 'SETTINGS that acknowledge and ask');
+      return;
+    }
+    this.#hasSettings = true;
+    const settings = readSettings(bytes, from, to);
+    this.sender.settingsAck();
+    this.sender.peerSettings(settings, this.#streams.values());
+  }
+
+  #takePing(flags: number, streamId: number, bytes: Buffer, from: number, to: number): void {
+    if (streamId !== 0) throw new ConnectionError(ERROR.protocol, 'PING of a stream');
+    if (to - from !== PING_BYTES) throw new ConnectionError(ERROR.frameSize, 'PING of a wrong length');
+    this.#spend(this.#budgets.small);
+    if (flags & FLAG.ack) this.#onPong.shift()?.();
+    else this.sender.ping(bytes.subarray(from, to), FLAG.ack);
+  }
+
+  #takePriority(streamId: number, bytes: Buffer, from: number, to: number): void {
+    this.#spend(this.#budgets.small);
+    if (streamId === 0) throw new ConnectionError(ERROR.protocol, 'PRIORITY of no stream');
+    if (to - from !== PRIORITY_BYTES) throw new StreamError(streamId, ERROR.frameSize, 'PRIORITY of a wrong length');
+    if (uint31At(bytes, from) === streamId)
+      throw new StreamError(streamId, ERROR.protocol, 'a stream that depends on itself');
+  }
+
+  /** The client opens no more streams, or closes when it has its answers: nothing changes here. */
+  #takeGoaway(streamId: number, length: number): void {
+    if (streamId !== 0) throw new ConnectionError(ERROR.protocol, 'GOAWAY of a stream');
+    if (length < 8) throw new ConnectionError(ERROR.frameSize, 'GOAWAY of a wrong length');
+    this.#spend(this.#budgets.small);
+  }
+
+  #spend(budget: Budget): void {
+    if (!budget.spend()) throw new ConnectionError(ERROR.enhanceYourCalm, 'too many frames of a kind');
+  }
+
+  /** RFC 9113 §8.1: a client that still sends when it has its answer is told to stop, or it would wait for ever. */
+  #answered(stream: Stream): void {
+    if (!stream.isRequestEnded) {
+      this.#rememberReset(stream.id);
+      this.sender.reset(stream.id, ERROR.none);
+    }
+    this.#forget(stream);
+  }
+
+  #abort(stream: Stream, code: number): void {
+    this.#forget(stream);
+    stream.consumer?.aborted(code);
+  }
+
+  #abortAll(): void {
+    for (const stream of this.#streams.values()) this.#abort(stream, ERROR.cancel);
+  }
+
+  #forget(stream: Stream): void {
+    stream.isClosed = true;
+    this.#streams.delete(stream.id);
+    this.sender.forget(stream);
+    this.#receiver.forget(stream);
+    this.#endIfDone();
+  }
+
+  #endIfDone(): void {
+    if (this.#isClosing && this.#streams.size === 0) this.#outbox.end();
+  }
+
+  #rememberReset(streamId: number): void {
+    this.#reset.add(streamId);
+    if (this.#reset.size <= RESET_REMEMBERED_MAX) return;
+    for (const oldest of this.#reset) {
+      this.#reset.delete(oldest);
+      break;
+    }
+  }
+}
