@@ -23,5 +23,5 @@ export function leanTransport({ handlerOf, ...options }: LeanTransportOptions): 
   const lane: RateLimitLane = { ...options, serveElse };
   const serve = (stream: Stream, connection: Connection): StreamConsumer =>
     isPlainRateLimit(stream.head) ? new RateLimitCall(lane, stream, connection) : serveElse(stream, connection);
-  return (socket: Socket) => new Connection({ socket, clock, serve });
+  return (socket: Socket) => new Connection({ socket, clock, log, serve });
 }

@@ -14,6 +14,7 @@ import type { Connection } from './h2/connection.ts';
 import type { RequestHead } from './h2/request-head.ts';
 import type { Field } from './h2/sender.ts';
 import type { Stream, StreamConsumer } from './h2/stream.ts';
+import { WriteBuffer } from './h2/write-buffer.ts';
 import { readRateLimitRequest } from './request-reader.ts';
 import { writeRateLimitResponse } from './response-writer.ts';
 
@@ -52,7 +53,7 @@ export class RateLimitCall implements StreamConsumer {
   readonly #stream: Stream;
   readonly #connection: Connection;
   /** Of a message that comes in several frames. */
-  #held: Buffer | undefined;
+  #held: WriteBuffer | undefined;
 
   constructor(lane: RateLimitLane, stream: Stream, connection: Connection) {
     this.#lane = lane;
@@ -65,11 +66,11 @@ export class RateLimitCall implements StreamConsumer {
       this.#take(bytes, from, to);
       return;
     }
-    const part = bytes.subarray(from, to);
-    const held = this.#held === undefined ? Buffer.from(part) : Buffer.concat([this.#held, part]);
-    this.#held = held;
-    if (isEnd) this.#take(held, 0, held.length);
-    else if (!mayBecomeWhole(held)) this.#handOver(held, 0, held.length, false);
+    this.#held ??= new WriteBuffer(to - from);
+    this.#held.append(bytes.subarray(from, to));
+    const { bytes: held, length } = this.#held;
+    if (isEnd) this.#take(held, 0, length);
+    else if (!mayBecomeWhole(held, length)) this.#handOver(held, 0, length, false);
   }
 
   /** The decision is made all the same: whoever charges has charged. */
@@ -105,7 +106,7 @@ export class RateLimitCall implements StreamConsumer {
       const told = toConnectError(error, log);
       call.trace?.end(statusName(told), told);
       onCall?.(METHOD, clock.monotonicMillis() - startedAt);
-      if (!this.#stream.isClosed) this.#connection.sender.fail(this.#stream, trailersOf(told), false);
+      if (!this.#stream.isClosed) this.#connection.sender.fail(this.#stream, trailersOf(told));
     }
   }
 
@@ -119,16 +120,22 @@ export class RateLimitCall implements StreamConsumer {
   #send(decided: Decided): void {
     const { sender } = this.#connection;
     const at = sender.beginMessage(this.#stream);
-    writeRateLimitResponse(decided, sender.out);
+    try {
+      writeRateLimitResponse(decided, sender.out);
+    } catch (error) {
+      sender.out.length = at;
+      sender.trailers(this.#stream, trailersOf(toConnectError(error, this.#lane.log)));
+      return;
+    }
     sender.endMessage(this.#stream, at);
   }
 }
 
 /** Whether one message, uncompressed and short, has come in part. */
-function mayBecomeWhole(held: Buffer): boolean {
-  if (held.length < PREFIX_BYTES) return held.length === 0 || held[0] === 0;
-  const length = PREFIX_BYTES + held.readUInt32BE(1);
-  return held[0] === 0 && held.length <= length && length <= HELD_BYTES_MAX;
+function mayBecomeWhole(held: Buffer, heldBytes: number): boolean {
+  if (heldBytes < PREFIX_BYTES) return heldBytes === 0 || held[0] === 0;
+  const bytes = PREFIX_BYTES + held.readUInt32BE(1);
+  return held[0] === 0 && heldBytes <= bytes && bytes <= HELD_BYTES_MAX;
 }
 
 /** @returns undefined unless it is one whole message, uncompressed, that core types can hold */

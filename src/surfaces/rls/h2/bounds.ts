@@ -24,8 +24,11 @@ export const STREAM_WINDOW_BYTES = 65_535;
 /** And so much of all of them together. */
 export const CONNECTION_WINDOW_BYTES = 1_048_576;
 
-/** Of all bodies that have not ended, used or not: sixteen of the largest messages. Beyond: ENHANCE_YOUR_CALM for the stream. */
-export const OPEN_BODIES_BYTES_MAX = 64 * 1_024 * 1_024;
+/** Heads and bodies of all requests that have no answer yet: sixteen of the largest messages. Beyond: ENHANCE_YOUR_CALM for the stream. */
+export const OPEN_REQUESTS_BYTES_MAX = 64 * 1_024 * 1_024;
+
+/** Of one request: the largest message in frames of 512 bytes. What reads bodies is slow with crumbs. Beyond: as above. */
+export const DATA_FRAMES_MAX = 8_192;
 
 /** Frames beyond any of these: ENHANCE_YOUR_CALM for the connection. */
 export interface FrameBudgets {

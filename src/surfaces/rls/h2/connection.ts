@@ -1,6 +1,7 @@
 /** The server's side of one HTTP/2 connection (RFC 9113): frames in, requests to their consumers, and how both end. */
 import type { Socket } from 'node:net';
 import type { Clock } from '../../../ports/clock.ts';
+import type { Log } from '../../../ports/log.ts';
 import {
   CONCURRENT_STREAMS_MAX,
   CONNECTION_WINDOW_BYTES,
@@ -26,6 +27,7 @@ export interface ConnectionOptions {
   /** What is read from it is in clear. */
   readonly socket: Socket;
   readonly clock: Clock;
+  readonly log: Log;
   /** Takes each request as its head has come. */
   readonly serve: (stream: Stream, connection: Connection) => StreamConsumer;
 }
@@ -189,7 +191,11 @@ export class Connection {
     } catch (error) {
       if (error instanceof ConnectionError) this.#fail(error.code, error.message);
       else if (error instanceof HpackError) this.#fail(ERROR.compression, error.message);
-      else throw error;
+      else {
+        // A mistake of ours costs one connection, not all of them.
+        this.#options.log.error({ err: error }, 'a connection failed unexpectedly');
+        this.#fail(ERROR.internal, 'internal error');
+      }
     }
   }
 
@@ -275,7 +281,8 @@ export class Connection {
       this.sender.head(stream, REQUEST_HEADER_FIELDS_TOO_LARGE, [], true);
       return;
     }
-    this.#receiver.body(stream, 0, endsStream);
+    this.#receiver.opened(stream);
+    if (endsStream) this.#receiver.body(stream, 0, true);
     stream.consumer = this.#options.serve(stream, this);
     if (endsStream) stream.consumer.data(EMPTY, 0, 0, true);
   }

@@ -1,5 +1,5 @@
 /** What may come of request bodies: the windows that this side grants, and the bounds of what it keeps. */
-import { CONNECTION_WINDOW_BYTES, OPEN_BODIES_BYTES_MAX, STREAM_WINDOW_BYTES } from './bounds.ts';
+import { CONNECTION_WINDOW_BYTES, DATA_FRAMES_MAX, OPEN_REQUESTS_BYTES_MAX, STREAM_WINDOW_BYTES } from './bounds.ts';
 import { ConnectionError, StreamError } from './errors.ts';
 import { ERROR } from './frames.ts';
 import type { Sender } from './sender.ts';
@@ -10,7 +10,8 @@ export class Receiver {
   #window = CONNECTION_WINDOW_BYTES;
   /** Used, and not yet granted anew. */
   #consumed = 0;
-  #openBodyBytes = 0;
+  /** Of requests that have no answer yet, heads and bodies. */
+  #openBytes = 0;
 
   constructor(sender: Sender) {
     this.#sender = sender;
@@ -30,16 +31,22 @@ export class Receiver {
       throw new StreamError(stream.id, ERROR.flowControl, 'more DATA than the stream may send');
   }
 
-  /** Part of a body has come. @throws StreamError where it is not as long as it says, or more than is kept */
+  /** A request has begun. @throws StreamError when too much is kept already */
+  opened(stream: Stream): void {
+    this.#keep(stream, stream.head.listBytes);
+  }
+
+  /** Part of a body has come, or its end. @throws StreamError where it is not as long as it says, or more than is kept */
   body(stream: Stream, bytes: number, isEnd: boolean): void {
+    const { head, id } = stream;
+    stream.dataFrames += 1;
     stream.bodyBytes += bytes;
-    this.#openBodyBytes += bytes;
-    const { contentLength } = stream.head;
-    const { bodyBytes, id } = stream;
+    const { contentLength } = head;
+    const { bodyBytes } = stream;
     if (contentLength >= 0 && (bodyBytes > contentLength || (isEnd && bodyBytes < contentLength)))
       throw new StreamError(id, ERROR.protocol, 'a body of another length than its content-length');
-    if (this.#openBodyBytes > OPEN_BODIES_BYTES_MAX)
-      throw new StreamError(id, ERROR.enhanceYourCalm, 'more of bodies than is kept');
+    if (stream.dataFrames > DATA_FRAMES_MAX) throw new StreamError(id, ERROR.enhanceYourCalm, 'a body in crumbs');
+    this.#keep(stream, bytes);
   }
 
   /** As much may come anew. */
@@ -55,10 +62,17 @@ export class Receiver {
 
   /** What was not used of it will not be: as much may come for others. */
   forget(stream: Stream): void {
-    this.#openBodyBytes -= stream.bodyBytes;
+    this.#openBytes -= stream.keptBytes;
     this.#grant(stream.unconsumedBytes);
-    stream.bodyBytes = 0;
+    stream.keptBytes = 0;
     stream.unconsumedBytes = 0;
+  }
+
+  #keep(stream: Stream, bytes: number): void {
+    stream.keptBytes += bytes;
+    this.#openBytes += bytes;
+    if (this.#openBytes > OPEN_REQUESTS_BYTES_MAX)
+      throw new StreamError(stream.id, ERROR.enhanceYourCalm, 'more of requests than is kept');
   }
 
   #grant(bytes: number): void {

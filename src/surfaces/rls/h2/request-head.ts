@@ -1,5 +1,7 @@
 /** The header fields of one request, taken as HPACK brings them, and whether they are fit to be a request (RFC 9113 §8). */
 
+const FIELD_BYTES = 32; // RFC 9113 §6.5.2
+
 const METHOD = 1;
 const PATH = 2;
 const SCHEME = 3;
@@ -52,6 +54,8 @@ export class RequestHead {
   contentType = '';
   timeout: string | undefined;
   encoding: string | undefined;
+  /** As RFC 9113 §6.5.2 counts it. */
+  listBytes = 0;
   /** -1: it does not say. */
   contentLength = -1;
   #isMalformed = false;
@@ -59,6 +63,7 @@ export class RequestHead {
   /** Takes one field; both are latin1. */
   field(name: string, value: string): void {
     const kind = KINDS.get(name);
+    this.listBytes += name.length + value.length + FIELD_BYTES;
     if (kind === undefined || kind > AUTHORITY) {
       this.fields.push(name, value);
       this.#take(kind, name, value);

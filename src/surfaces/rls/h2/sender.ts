@@ -77,9 +77,9 @@ export class Sender {
     this.data(stream, bytes, () => this.#endCall(stream));
   }
 
-  /** In place of a message that was begun, or not: the call fails. @param isBegun its head has been sent */
-  fail(stream: Stream, trailers: readonly Field[], isBegun: boolean): void {
-    if (!isBegun) this.#fields.writeHead(this.out, stream.id);
+  /** In place of a message: the call fails. */
+  fail(stream: Stream, trailers: Iterable<Field>): void {
+    this.#fields.writeHead(this.out, stream.id);
     this.trailers(stream, trailers);
   }
 

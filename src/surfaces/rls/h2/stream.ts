@@ -28,6 +28,9 @@ export class Stream {
   /** Came, and was not yet granted anew. */
   unconsumedBytes = 0;
   bodyBytes = 0;
+  dataFrames = 0;
+  /** Of head and body. */
+  keptBytes = 0;
   /** The request has come to its end. */
   isRequestEnded = false;
   /** Nothing more can be sent: answered, reset, or the connection is gone. */
