@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 export interface Http2Session {
   readonly destroyed: boolean;
   onClose(callback: () => void): void;
-  /** @param callback called when nothing was read or written for so long */
+  /** @param callback called when no call has moved for so long; pings do not count */
   onIdle(millis: number, callback: () => void): void;
   /** RFC 9113 §6.8: asks the client to open no more streams here. Those that it opens until it has read this are answered. */
   sendGoawayNotice(): void;

@@ -1,6 +1,6 @@
 /** The server's side of one HTTP/2 connection (RFC 9113): frames in, requests to their consumers, and how both end. */
 import type { Socket } from 'node:net';
-import type { Clock } from '../../../ports/clock.ts';
+import type { Clock, Timer } from '../../../ports/clock.ts';
 import type { Log } from '../../../ports/log.ts';
 import {
   CONCURRENT_STREAMS_MAX,
@@ -33,6 +33,8 @@ export interface ConnectionOptions {
 }
 
 const EMPTY = Buffer.alloc(0);
+/** How often it is looked whether any call has moved, until the connection is idle. */
+const IDLE_TICKS = 10;
 const PRIORITY_BYTES = 5; // RFC 9113 §6.3
 const PING_BYTES = 8; // RFC 9113 §6.7
 const REQUEST_HEADER_FIELDS_TOO_LARGE = 431; // RFC 6585 §5
@@ -60,6 +62,8 @@ export class Connection {
   /** The last word was sent: requests that come now are refused, and with the last answer the connection ends. */
   #isClosing = false;
   #hasFailed = false;
+  /** Since a call moved: a request, a part of one, or an answer. */
+  #quietTicks = 0;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -86,7 +90,14 @@ export class Connection {
   }
 
   onIdle(millis: number, callback: () => void): void {
-    this.#options.socket.setTimeout(millis, callback);
+    let timer: Timer;
+    const look = (): void => {
+      this.#quietTicks += 1;
+      if (this.#quietTicks > IDLE_TICKS) callback();
+      else timer = this.#options.clock.after(millis / IDLE_TICKS, look);
+    };
+    look();
+    this.onClose(() => timer.cancel());
   }
 
   /** RFC 9113 §6.8: the client is to open no more streams; those that it opens until it has read this are answered. */
@@ -209,6 +220,7 @@ export class Connection {
 
   #takeData(flags: number, streamId: number, bytes: Buffer, from: number, to: number): void {
     if (streamId === 0) throw new ConnectionError(ERROR.protocol, 'DATA of no stream');
+    this.#quietTicks = 0;
     const stream = this.#streams.get(streamId);
     this.#receiver.received(stream, to - from);
     if (stream === undefined) {
@@ -261,6 +273,7 @@ export class Connection {
   }
 
   #takeBlock(streamId: number, bytes: Buffer, from: number, to: number, endsStream: boolean): void {
+    this.#quietTicks = 0;
     const head = new RequestHead();
     // Whatever becomes of it: what it says of the table holds for all blocks behind it.
     const isShort = this.#decoder.decode(bytes, from, to, head);
@@ -363,6 +376,7 @@ export class Connection {
 
   /** RFC 9113 §8.1: a client that still sends when it has its answer is told to stop, or it would wait for ever. */
   #answered(stream: Stream): void {
+    this.#quietTicks = 0;
     if (!stream.isRequestEnded) {
       this.#rememberReset(stream.id);
       this.sender.reset(stream.id, ERROR.none);
