@@ -166,9 +166,9 @@ export class HpackDecoder {
   }
 
   /**
-   * A path's value. nghttp2 and Envoy's own encoder never add one to the table, and yet it is the same in every call:
-   * comparing it costs a quarter of reading it. A string's end follows from its bytes, its length being the first, so the
-   * same bytes are the same string whatever comes behind them.
+   * A path's value. nghttp2 never adds one to the table, and yet it is the same in every call: comparing it costs a quarter
+   * of reading it. A string's end follows from its bytes, its length being the first, so the same bytes are the same string
+   * whatever comes behind them.
    */
   #pathString(keptMax: number): string {
     const from = this.#at;
