@@ -166,20 +166,20 @@ export class HpackDecoder {
   }
 
   /**
-   * Clients' encoders never add a path to the table, and yet it is the same in every call: comparing it costs a quarter of
-   * reading it. A string's end follows from its bytes, so the same bytes are the same string whatever comes behind them.
+   * A path's value. nghttp2 never adds one to the table, and yet it is the same in every call: comparing it costs a quarter
+   * of reading it. A string's end follows from its bytes, its length being the first, so the same bytes are the same string
+   * whatever comes behind them.
    */
   #pathString(keptMax: number): string {
     const from = this.#at;
-    const isRepeated = this.#isWrittenNext(this.#pathWritten);
-    if (isRepeated) {
+    if (this.#isWrittenNext(this.#pathWritten)) {
       this.#at += this.#pathWritten.length;
       this.#stringBytes = this.#path.length;
       return this.#path;
     }
     const path = this.#string(keptMax);
     const isKept = this.#stringBytes === path.length && this.#at - from <= PATH_WRITTEN_BYTES_MAX;
-    this.#pathWritten = isKept ? Uint8Array.from(this.#bytes.subarray(from, this.#at)) : NO_BYTES;
+    this.#pathWritten = isKept ? new Uint8Array(this.#bytes.subarray(from, this.#at)) : NO_BYTES;
     this.#path = isKept ? path : '';
     return path;
   }

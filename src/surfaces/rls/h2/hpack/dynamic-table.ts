@@ -9,6 +9,7 @@ export class DynamicTable {
   readonly #values: string[];
   readonly #placeMask: number;
   #newest = 0;
+  /** What its fields count together. RFC 7541 §4.1 */
   #bytes = 0;
   #bytesMax: number;
   #count = 0;
@@ -26,11 +27,6 @@ export class DynamicTable {
   /** How many fields there are. */
   get count(): number {
     return this.#count;
-  }
-
-  /** What they count together. RFC 7541 §4.1 */
-  get bytes(): number {
-    return this.#bytes;
   }
 
   get bytesMax(): number {

@@ -205,9 +205,11 @@ describe('a large block is cheap', () => {
     for (const text of texts) {
       const block = Buffer.concat([Buffer.of(first), text]);
       const decoder = decoderOf();
-      const answers = [decoded(decoder, block)];
-      const heapBytes = heapBytesOf(() => answers.push(decoded(decoder, block)));
-      expect(answers).toEqual(Array(2).fill({ fields: [], isWhole: false }));
+      let answer: unknown;
+      const heapBytes = heapBytesOf(() => {
+        answer = decoded(decoder, block);
+      });
+      expect(answer).toEqual({ fields: [], isWhole: false });
       expect(heapBytes).toBeLessThan(MIB / 4);
     }
   });
@@ -254,6 +256,14 @@ describe('a path that is written as the one before', () => {
       fields: [
         [':path', path],
         [':path', path],
+      ],
+      isWhole: false,
+    });
+    const between = Buffer.concat([written(path, true), Buffer.from('0001610162', 'hex'), written(path, true)]);
+    expect(decoded(decoder, between)).toEqual({
+      fields: [
+        [':path', path],
+        ['a', 'b'],
       ],
       isWhole: false,
     });
