@@ -1,22 +1,17 @@
 /** The client process: primes every key, warms up, measures, and prints what it measured. Fails at the first wrong answer. */
-import { type Call, requestOf } from './h2/exchange.ts';
+import { callsOf, eachOnce, OVER_LIMIT } from './calls.ts';
 import { Load, type NextCall } from './load.ts';
 import { MeasuredTime } from './measured-time.ts';
 import { roundTripOf } from './redis-round-trip.ts';
 import type { Measured, Task } from './task.ts';
 import { drawsOf, keysOf } from './workload.ts';
 
-const OK = 1;
-const OVER_LIMIT = 2;
 // Every key is asked for once before anything is measured; with one call in flight that would take a while.
 const PRIMING_INFLIGHT = 64;
 
 async function main(task: Task): Promise<Measured> {
   const load = await Load.open(task);
-  const keys = keysOf(task.keys, task.registered);
-  const calls = keys.map(({ message, spent }): Call => {
-    return { request: requestOf(message), code: spent && task.denies ? OVER_LIMIT : OK };
-  });
+  const calls = callsOf(keysOf(task.keys, task.registered), task.denies);
   await load.run(PRIMING_INFLIGHT, eachOnce(calls), () => undefined);
 
   const measured = new MeasuredTime(task.pids);
@@ -29,16 +24,6 @@ async function main(task: Task): Promise<Measured> {
   const result = measured.result();
   if (task.roundTripSeconds === 0 || task.redisSocket === undefined) return result;
   return { ...result, roundTripMillis: await roundTripOf(task.redisSocket, task.roundTripSeconds) };
-}
-
-/** The first call for a key is admitted, whatever its limit. */
-function eachOnce(calls: readonly Call[]): NextCall {
-  let asked = 0;
-  return () => {
-    const call = calls[asked];
-    asked += 1;
-    return call && { request: call.request, code: OK };
-  };
 }
 
 try {

@@ -43,8 +43,10 @@ export const YARDSTICK: Variant = 'grpc-js-constant';
 export const REDIS_YARDSTICK: Variant = 'redis-incrby';
 
 export interface RunningVariant {
-  /** 0 without a service. */
+  /** Of gRPC; 0 without a service. */
   readonly port: number;
+  /** Undefined of what has none. */
+  readonly debugPort: number | undefined;
   readonly servicePid: number | undefined;
   readonly redisPid: number | undefined;
   readonly redisSocket: string | undefined;
@@ -70,9 +72,10 @@ export async function startVariant(variant: Variant, options: StartOptions): Pro
   if (redis) await register(redis, recordsOf(options.keys, registered));
   const records = (await redis?.size()) ?? 0;
   const service = kind === 'none' ? undefined : startService(variant, options, redis);
-  const port = service && (await waitFor(service, () => grpcPortIn(service.output())));
+  const ports = service && (await waitFor(service, () => portsIn(service.output())));
   return {
-    port: port ?? 0,
+    port: ports?.grpcPort ?? 0,
+    debugPort: ports?.debugPort,
     servicePid: service?.pid,
     redisPid: redis?.pid,
     redisSocket: redis?.socket,
@@ -145,7 +148,13 @@ function startService(variant: Variant, { nodeArgs = [], workers }: StartOptions
   });
 }
 
-function grpcPortIn(output: string): number | undefined {
+interface Ports {
+  readonly grpcPort: number;
+  readonly debugPort?: number;
+}
+
+/** From the first line that a service writes when it is ready. */
+function portsIn(output: string): Ports | undefined {
   const line = output.split('\n').find((text) => text.includes('"grpcPort"') && text.endsWith('}'));
-  return line === undefined ? undefined : (JSON.parse(line) as { grpcPort: number }).grpcPort;
+  return line === undefined ? undefined : (JSON.parse(line) as Ports);
 }

@@ -1,0 +1,137 @@
+/** `make soak`: minutes of full load, and what they leave behind: memory that grows, file descriptors that stay, wrong answers. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { lastLineOf, start } from './processes.ts';
+import type { SoakResult, SoakTask } from './soak-task.ts';
+import { type RunningVariant, startVariant } from './variants.ts';
+
+const USAGE = 'usage: node bench/soak.ts [minutes], from 1 to 1440 (10)\n';
+const MINUTES = 10;
+const MINUTES_MAX = 1_440;
+const KEYS = 10_000;
+
+// One small object that every decision left behind would be a hundred times as much. A heap that breathes is less, over ten minutes.
+const RSS_SLOPE_MAX_MIB_PER_MINUTE = 1;
+// The first third is the compiler's and the heap's that finds its size.
+const SETTLED_FROM = 1 / 3;
+const SAMPLE_MILLIS = 1_000;
+// The service closes what its peers have closed within a turn or two.
+const CLOSING_MILLIS_MAX = 10_000;
+// For starting, and for asking for every key once.
+const SPARE_MILLIS = 60_000;
+const MIB = 2 ** 20;
+
+const CLIENT = fileURLToPath(new URL('./soak-client.ts', import.meta.url));
+
+interface Sample {
+  readonly minutes: number;
+  readonly rssMib: number;
+  readonly heapMib: number;
+  readonly fds: number;
+}
+
+async function main([text = String(MINUTES)]: readonly string[]): Promise<number> {
+  const minutes = Number(text);
+  if (!Number.isInteger(minutes) || minutes < 1 || minutes > MINUTES_MAX) throw new Error(USAGE);
+  const running = await startVariant('headroom-redis', { keys: KEYS, workers: 1 });
+  try {
+    const first = await sampleOf(running, 0);
+    const samples: Sample[] = [];
+    const result = await load(running, minutes, samples);
+    const fdsLeft = await fdsWhenClosed(running, first.fds);
+    const problems = problemsOf(samples, first.fds, fdsLeft, await running.subjects());
+    print(result, first, samples, fdsLeft);
+    for (const problem of problems) process.stdout.write(`FAIL: ${problem}\n`);
+    return problems.length === 0 ? 0 : 1;
+  } finally {
+    await running.stop();
+  }
+}
+
+/** Settles when the client has ended. @param samples is filled meanwhile */
+async function load({ port, ...running }: RunningVariant, minutes: number, samples: Sample[]): Promise<SoakResult> {
+  const task: SoakTask = { port, keys: KEYS, seconds: minutes * 60 };
+  const from = performance.now();
+  const client = start(process.execPath, [CLIENT, JSON.stringify(task)]);
+  let sampling = Promise.resolve();
+  const timer = setInterval(() => {
+    sampling = sampling.then(async () => {
+      samples.push(await sampleOf({ port, ...running }, (performance.now() - from) / 60_000));
+    });
+  }, SAMPLE_MILLIS);
+  const line = await lastLineOf(client, task.seconds * 1_000 + SPARE_MILLIS);
+  clearInterval(timer);
+  await sampling;
+  return JSON.parse(line) as SoakResult;
+}
+
+async function sampleOf({ servicePid, debugPort }: RunningVariant, minutes: number): Promise<Sample> {
+  const status = readFileSync(`/proc/${servicePid}/status`, 'utf8');
+  const rssKib = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);
+  const response = await fetch(`http://127.0.0.1:${debugPort}/stats`, { headers: { connection: 'close' } });
+  const { memory_bytes } = (await response.json()) as { memory_bytes: { heapUsed: number } };
+  return { minutes, rssMib: rssKib / 1_024, heapMib: memory_bytes.heapUsed / MIB, fds: fdsOf(servicePid) };
+}
+
+function fdsOf(pid: number | undefined): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+/** @returns how many there are once they are no more than before, or when it is clear that they stay */
+async function fdsWhenClosed({ servicePid }: RunningVariant, before: number): Promise<number> {
+  const until = performance.now() + CLOSING_MILLIS_MAX;
+  while (fdsOf(servicePid) > before && performance.now() < until) {
+    await new Promise((resolve) => setTimeout(resolve, SAMPLE_MILLIS));
+  }
+  return fdsOf(servicePid);
+}
+
+function problemsOf(samples: readonly Sample[], fds: number, fdsLeft: number, subjects: number | undefined): string[] {
+  const slope = slopeOf(settled(samples), (sample) => sample.rssMib);
+  return [
+    ...(slope <= RSS_SLOPE_MAX_MIB_PER_MINUTE ? [] : [`memory grows by ${slope.toFixed(2)} MiB a minute`]),
+    ...(fdsLeft <= fds ? [] : [`${fdsLeft - fds} file descriptors stay open`]),
+    ...(subjects === KEYS ? [] : [`Redis holds ${subjects} subjects for ${KEYS} keys`]),
+  ];
+}
+
+function settled(samples: readonly Sample[]): readonly Sample[] {
+  return samples.slice(Math.floor(samples.length * SETTLED_FROM));
+}
+
+/** By least squares, per minute. */
+function slopeOf(samples: readonly Sample[], figure: (sample: Sample) => number): number {
+  const count = samples.length;
+  const meanMinutes = samples.reduce((sum, { minutes }) => sum + minutes, 0) / count;
+  const mean = samples.reduce((sum, sample) => sum + figure(sample), 0) / count;
+  const rise = samples.reduce((sum, sample) => sum + (sample.minutes - meanMinutes) * (figure(sample) - mean), 0);
+  return rise / samples.reduce((sum, { minutes }) => sum + (minutes - meanMinutes) ** 2, 0);
+}
+
+function print(result: SoakResult, before: Sample, samples: readonly Sample[], fdsLeft: number): void {
+  const [from, to] = [settled(samples)[0], samples.at(-1)];
+  if (from === undefined || to === undefined) throw new Error('nothing was sampled');
+  const { answers, visits, cancelled, hurried, inTime } = result;
+  const range = (figure: (sample: Sample) => number): string => {
+    const slope = slopeOf(settled(samples), figure).toFixed(2);
+    return `${figure(from).toFixed(0)} to ${figure(to).toFixed(0)} MiB, ${slope} MiB a minute`;
+  };
+  process.stdout.write(
+    [
+      `${answers} answers as they had to be in ${to.minutes.toFixed(1)} minutes,`,
+      `${visits} connections that came and went, ${cancelled} calls given up,`,
+      `${hurried} with a millisecond to answer, of which ${inTime} were answered`,
+      `resident memory, last two thirds: ${range((sample) => sample.rssMib)}`,
+      `heap in use, garbage included: ${range((sample) => sample.heapMib)}`,
+      `file descriptors: ${before.fds} before, at most ${Math.max(...samples.map(({ fds }) => fds))}, ${fdsLeft} after`,
+      '',
+    ].join('\n'),
+  );
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`bench/soak: ${(error as Error).message}\n`);
+  process.exit(1);
+}
