@@ -15,8 +15,8 @@ const VISIT_CALLS = 100;
 const VISIT_INFLIGHT = 10;
 // Each second so many are given up, and so many have little time.
 const UNSTEADY_CALLS = 20;
-/** A millisecond. */
-const HURRIED_TIMEOUT = '1m';
+/** Milliseconds: too late on arrival, too late for the store, and just enough when little else waits. */
+const HURRIED_TIMEOUTS = ['1m', '5m', '20m'];
 /** DEADLINE_EXCEEDED, and UNAVAILABLE where the store was not given enough of it. */
 const LATE_STATUSES = new Set(['4', '14']);
 
@@ -97,7 +97,7 @@ async function openUnsteady(port: number, drawn: () => Call, counts: Counts): Pr
       // Before the service has seen it, or while it decides.
       if (number % 2 === 0) cancel();
       else setImmediate(cancel);
-      connection.ask({ ...drawn(), timeout: HURRIED_TIMEOUT });
+      connection.ask({ ...drawn(), timeout: HURRIED_TIMEOUTS[number % HURRIED_TIMEOUTS.length] as string });
       counts.hurried += 1;
     }
   };
