@@ -1,10 +1,10 @@
-/** Where the service's CPU time goes: one run under V8's sampling profiler, self time by module and by function. */
+/** Where the service's CPU time goes: one run under V8's sampling profiler, self time by module and by function. Of several setups the first. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Measurement, measure } from './measure.ts';
 import { optionsOf, USAGE, UsageError } from './options.ts';
-import { nameOf, type Setup, STANDARD } from './plan.ts';
+import { nameOf as setupName } from './plan.ts';
 import { TRAITS } from './variants.ts';
 
 /** The part of a .cpuprofile that is read here; times are in microseconds. */
@@ -24,9 +24,6 @@ interface SelfTime {
 }
 
 const IDLE = '(idle)';
-const PROFILED: Setup = { variant: 'headroom-redis', ...STANDARD, workers: 1 };
-/** What chooses a setup; of several, the first is profiled. */
-const CHOOSING = /^--(only|inflight|connections)\b/;
 
 // Shorter lists hide where the time goes, longer ones hide it, too.
 const MODULES_SHOWN = 16;
@@ -34,13 +31,14 @@ const FUNCTIONS_SHOWN = 25;
 const OWN_FUNCTIONS_SHOWN = 12;
 
 async function main(args: readonly string[]): Promise<void> {
-  const options = optionsOf(args);
+  // Of options that come twice the last counts.
+  const options = optionsOf(['--only', 'headroom-redis', ...args]);
   if (options === undefined) {
     process.stdout.write(USAGE.replace('bench/run.ts', 'bench/profile.ts'));
     return;
   }
-  const [setup = PROFILED] = args.some((arg) => CHOOSING.test(arg)) ? options.setups : [];
-  if (TRAITS[setup.variant].service === 'none') throw new UsageError(`${setup.variant} has no service to profile`);
+  const [setup] = options.setups;
+  if (setup === undefined || TRAITS[setup.variant].service === 'none') throw new UsageError('no service to profile');
   const folder = mkdtempSync(join(tmpdir(), 'headroom-profile-'));
   process.once('exit', () => rmSync(folder, { recursive: true }));
   const measurement = await measure(setup, { ...options, nodeArgs: ['--cpu-prof', '--cpu-prof-dir', folder] });
@@ -48,7 +46,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (file === undefined) throw new Error('the service left no profile');
   const profile = JSON.parse(readFileSync(join(folder, file), 'utf8')) as CpuProfile;
   const perDecision = 1 / measurement.answers;
-  process.stdout.write(`${nameOf(setup)}: µs of the main thread per decision, self time, profiler included\n\n`);
+  process.stdout.write(`${setupName(setup)}: µs of the main thread per decision, self time, profiler included\n\n`);
   process.stdout.write(`${listOf(selfTimes(profile, measurement, moduleOf), MODULES_SHOWN, perDecision)}\n`);
   process.stdout.write(`${listOf(selfTimes(profile, measurement, functionOf), FUNCTIONS_SHOWN, perDecision)}\n`);
   process.stdout.write(listOf(selfTimes(profile, measurement, ownFunctionOf), OWN_FUNCTIONS_SHOWN, perDecision));

@@ -17,11 +17,15 @@ const SLOPE_MINUTES_MIN = 5;
 // The first third is the compiler's and the heap's that finds its size.
 const SETTLED_FROM = 1 / 3;
 const SAMPLE_MILLIS = 1_000;
+// A debug port that takes longer answers nobody.
+const SAMPLE_MILLIS_MAX = 30_000;
 // The service closes what its peers have closed within a turn or two.
 const CLOSING_MILLIS_MAX = 10_000;
 // For starting, and for asking for every key once.
 const SPARE_MILLIS = 60_000;
 const MIB = 2 ** 20;
+// The stack of a crash.
+const OUTPUT_SHOWN = 2_000;
 // Else V8 takes as much as the machine has before it collects garbage in earnest, and that looks like a leak. A leak fills this, too, and fails.
 const HEAP_LIMIT = '--max-old-space-size=128';
 
@@ -51,32 +55,43 @@ async function main([text = String(MINUTES)]: readonly string[]): Promise<number
     print(result, first, samples, fdsLeft);
     for (const problem of problems) process.stdout.write(`FAIL: ${problem}\n`);
     return problems.length === 0 ? 0 : 1;
+  } catch (error) {
+    const message = `${(error as Error).message}; what the service wrote last:\n${running.output().slice(-OUTPUT_SHOWN)}`;
+    throw new Error(message, { cause: error });
   } finally {
     await running.stop();
   }
 }
 
 /** Settles when the client has ended. @param samples is filled meanwhile */
-async function load({ port, ...running }: RunningVariant, minutes: number, samples: Sample[]): Promise<SoakResult> {
-  const task: SoakTask = { port, keys: KEYS, seconds: minutes * 60 };
+async function load(running: RunningVariant, minutes: number, samples: Sample[]): Promise<SoakResult> {
+  const task: SoakTask = { port: running.port, keys: KEYS, seconds: minutes * 60 };
   const from = performance.now();
   const client = start(process.execPath, [CLIENT, JSON.stringify(task)]);
-  let sampling = Promise.resolve();
-  const timer = setInterval(() => {
-    sampling = sampling.then(async () => {
-      samples.push(await sampleOf({ port, ...running }, (performance.now() - from) / 60_000));
-    });
-  }, SAMPLE_MILLIS);
-  const line = await lastLineOf(client, task.seconds * 1_000 + SPARE_MILLIS);
-  clearInterval(timer);
-  await sampling;
-  return JSON.parse(line) as SoakResult;
+  let isOver = false;
+  const line = lastLineOf(client, task.seconds * 1_000 + SPARE_MILLIS).finally(() => {
+    isOver = true;
+  });
+  // What went wrong with the client says more than that the service could not be sampled any more.
+  const sampled = (async () => {
+    while (!isOver) {
+      samples.push(await sampleOf(running, (performance.now() - from) / 60_000));
+      await new Promise((resolve) => setTimeout(resolve, SAMPLE_MILLIS));
+    }
+  })();
+  const [ended, sampling] = await Promise.allSettled([line, sampled]);
+  if (ended.status === 'rejected') throw ended.reason;
+  if (sampling.status === 'rejected') throw sampling.reason;
+  return JSON.parse(ended.value) as SoakResult;
 }
 
 async function sampleOf({ servicePid, debugPort }: RunningVariant, minutes: number): Promise<Sample> {
   const status = readFileSync(`/proc/${servicePid}/status`, 'utf8');
   const rssKib = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);
-  const response = await fetch(`http://127.0.0.1:${debugPort}/stats`, { headers: { connection: 'close' } });
+  const response = await fetch(`http://127.0.0.1:${debugPort}/stats`, {
+    headers: { connection: 'close' },
+    signal: AbortSignal.timeout(SAMPLE_MILLIS_MAX),
+  });
   const { memory_bytes } = (await response.json()) as { memory_bytes: { heapUsed: number } };
   return { minutes, rssMib: rssKib / 1_024, heapMib: memory_bytes.heapUsed / MIB, fds: fdsOf(servicePid) };
 }

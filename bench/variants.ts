@@ -50,6 +50,8 @@ export interface RunningVariant {
   readonly servicePid: number | undefined;
   readonly redisPid: number | undefined;
   readonly redisSocket: string | undefined;
+  /** All that the service has written. */
+  output(): string;
   /** How many subjects were counted in Redis; undefined without Redis. */
   subjects(): Promise<number | undefined>;
   stop(): Promise<void>;
@@ -79,6 +81,7 @@ export async function startVariant(variant: Variant, options: StartOptions): Pro
     servicePid: service?.pid,
     redisPid: redis?.pid,
     redisSocket: redis?.socket,
+    output: () => service?.output() ?? '',
     subjects: async () => {
       return variant === REDIS_YARDSTICK ? redis?.countersBy(withoutWindow) : redis && (await redis.size()) - records;
     },
