@@ -56,9 +56,10 @@ export function planOf({ all, only, inflights, connections, workers }: Chosen): 
   return setups.filter(isPossible);
 }
 
-/** A connection without a call would be none; only Headroom has workers. */
+/** A connection without a call would be none; several processes count together only in Redis. */
 function isPossible({ variant, inflight, connections, workers }: Setup): boolean {
-  return connections <= inflight && (workers === 1 || TRAITS[variant].service === 'headroom');
+  const { service, withRedis } = TRAITS[variant];
+  return connections <= inflight && (workers === 1 || (service === 'headroom' && withRedis));
 }
 
 /** `headroom-redis, 64 on 4, 2 workers` */

@@ -24,7 +24,7 @@ async function main(args: readonly string[]): Promise<number> {
   process.stdout.write(`\nmedian (min … max) of ${options.rounds} rounds\n\n${tablesOf(rounds, options.setups)}`);
   warnOfOthers(rounds);
   const outcomes = outcomesOf(rounds);
-  process.stdout.write(`\n${outcomeTable(outcomes)}`);
+  if (outcomes.some(({ measured }) => measured !== undefined)) process.stdout.write(`\n${outcomeTable(outcomes)}`);
   if (options.json !== undefined) {
     const machine = { node: process.version, cores: cpus().length, cpu: cpus()[0]?.model };
     writeFileSync(options.json, `${JSON.stringify({ machine, options, rounds, checks: outcomes }, null, 2)}\n`);

@@ -58,10 +58,15 @@ test('the whole matrix has every variant under every load, and no load has more 
   expect(setups).toHaveLength(loads.size * new Set(setups.map(({ variant }) => variant)).size);
 });
 
-test('only Headroom is measured with several workers', () => {
-  const setups = planOf({ ...NOTHING_CHOSEN, only: ['redis-incrby', 'headroom-redis'], workers: [1, 2] });
+test('only Headroom with Redis is measured with several workers', () => {
+  const setups = planOf({
+    ...NOTHING_CHOSEN,
+    only: ['redis-incrby', 'headroom-memory', 'headroom-redis'],
+    workers: [1, 2],
+  });
   expect(setups.map(({ variant, workers }) => [variant, workers])).toEqual([
     ['redis-incrby', 1],
+    ['headroom-memory', 1],
     ['headroom-redis', 1],
     ['headroom-redis', 2],
   ]);
