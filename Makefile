@@ -12,7 +12,7 @@ SCHEMATHESIS_VERSION := 4.32.5
 SCHEMATHESIS := .tools/schemathesis-$(SCHEMATHESIS_VERSION)/bin/st
 ENVOY := .tools/envoy-$(ENVOY_VERSION)/bin/envoy
 
-.PHONY: help run demo test check jest schemathesis build gen gen-check fmt lint typecheck bench bench-admin bench-keys bench-policy clean tools
+.PHONY: help run demo test check jest schemathesis build gen gen-check fmt lint typecheck bench bench-admin bench-keys bench-policy profile soak clean tools
 
 help: ## Show this text
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -59,7 +59,7 @@ lint: node_modules/.installed ## Check format, lint rules and sizes
 typecheck: node_modules/.installed ## Check all types, tests and scripts included
 	@tsc -p tsconfig.json
 
-bench: build ## Measure CPU per decision beside a yardstick in the same run
+bench: build ## Measure decisions beside yardsticks of the same run, and hold them against limits (4 minutes)
 	@node bench/run.ts $(ARGS)
 
 bench-admin: build ## Measure how many API keys a second POST /v1/keys creates (1 minute)
@@ -71,6 +71,12 @@ bench-keys: node_modules/.installed ## Measure a registry of a million API keys 
 bench-policy: node_modules/.installed ## Measure how long policies of 10 to 100,000 rules take to load and to match (1 minute)
 	@node bench/load-policy.ts $(ARGS)
 	@node bench/match-policy.ts
+
+profile: build ## Show where the service's CPU time goes under load; ARGS='--only headroom-memory' for another variant
+	@node bench/profile.ts $(ARGS)
+
+soak: build ## Full load for ten minutes: fails on leaks and wrong answers; ARGS=60 for an hour
+	@node bench/soak.ts $(ARGS)
 
 clean: ## Remove everything that was built or installed
 	@rm -rf dist node_modules .tools coverage

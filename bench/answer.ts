@@ -13,14 +13,15 @@ const STATUSES = 0x12;
 const RESPONSE_HEADERS = 0x1a;
 const RAW_BODY = 0x2a;
 
-/** @returns undefined unless the bytes are exactly one uncompressed gRPC frame around one RateLimitResponse */
-export function readAnswer(bytes: Buffer): BenchAnswer | undefined {
-  if (bytes.length < 5 || bytes[0] !== 0 || bytes.readUInt32BE(1) !== bytes.length - 5) return undefined;
+/** @returns undefined unless the bytes between `from` and `to` are exactly one uncompressed gRPC frame around one RateLimitResponse */
+export function readAnswer(bytes: Buffer, from: number, to: number): BenchAnswer | undefined {
+  const messageFrom = from + 5;
+  if (to < messageFrom || bytes[from] !== 0 || bytes.readUInt32BE(from + 1) !== to - messageFrom) return undefined;
   let code = 0;
   let statuses = 0;
   let headers = 0;
-  let at = 5;
-  while (at < bytes.length) {
+  let at = messageFrom;
+  while (at < to) {
     const tag = bytes[at] as number;
     let value = bytes[at + 1] as number;
     at += 2;
@@ -35,5 +36,5 @@ export function readAnswer(bytes: Buffer): BenchAnswer | undefined {
     else if (tag !== RAW_BODY) return undefined;
     if (tag !== OVERALL_CODE) at += value;
   }
-  return at === bytes.length ? { code, statuses, headers } : undefined;
+  return at === to ? { code, statuses, headers } : undefined;
 }

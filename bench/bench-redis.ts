@@ -51,8 +51,13 @@ export class BenchRedis {
   }
 
   /** How many keys it holds. */
-  subjects(): Promise<number> {
+  size(): Promise<number> {
     return this.client.dbsize();
+  }
+
+  /** How many different names its keys have. @param nameOf of a key */
+  async countersBy(nameOf: (key: string) => string): Promise<number> {
+    return new Set((await this.client.keys('*')).map(nameOf)).size;
   }
 
   async stop(): Promise<void> {

@@ -9,6 +9,29 @@ export interface CpuReading {
   readonly totalTicks: number;
 }
 
+/** A process and all that it has started, directly or not. */
+export function processTree(root: number): number[] {
+  const parents = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => ({ pid: Number(name), parent: parentOf(name) }));
+  const tree = [root];
+  // Grows while it is walked.
+  for (const pid of tree) tree.push(...parents.filter(({ parent }) => parent === pid).map((child) => child.pid));
+  return tree;
+}
+
+/** @returns undefined when it has just ended */
+function parentOf(pid: string): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name before is in parentheses, and may hold anything.
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** @throws Error when one of the processes has ended: its time would be lost */
 export function readCpu(pids: readonly number[]): CpuReading {
   const ticks = readFileSync('/proc/stat', 'utf8').split('\n', 1)[0]?.trim().split(/\s+/).slice(1, 9).map(Number) ?? [];
   const totalTicks = ticks.reduce((sum, value) => sum + value, 0);

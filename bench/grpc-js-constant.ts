@@ -55,3 +55,5 @@ server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, grpc
   // The field that Headroom's own first line carries, too.
   process.stdout.write(`${JSON.stringify({ grpcPort })}\n`);
 });
+// An end by exit leaves a profile, if one was asked for; an end by the signal does not.
+process.once('SIGTERM', () => process.exit());

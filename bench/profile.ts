@@ -1,9 +1,11 @@
-/** Where the service's CPU time goes: one run under V8's sampling profiler, self time by module and by function. */
+/** Where the service's CPU time goes: one run under V8's sampling profiler, self time by module and by function. Of several setups the first. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Measurement, measure } from './measure.ts';
-import { optionsOf, USAGE } from './options.ts';
+import { optionsOf, USAGE, UsageError } from './options.ts';
+import { nameOf as setupName } from './plan.ts';
+import { TRAITS } from './variants.ts';
 
 /** The part of a .cpuprofile that is read here; times are in microseconds. */
 interface CpuProfile {
@@ -29,20 +31,22 @@ const FUNCTIONS_SHOWN = 25;
 const OWN_FUNCTIONS_SHOWN = 12;
 
 async function main(args: readonly string[]): Promise<void> {
-  const options = optionsOf(args);
+  // Of options that come twice the last counts.
+  const options = optionsOf(['--only', 'headroom-redis', ...args]);
   if (options === undefined) {
     process.stdout.write(USAGE.replace('bench/run.ts', 'bench/profile.ts'));
     return;
   }
-  const variant = options.only.length === 1 && options.only[0] ? options.only[0] : 'headroom-redis';
+  const [setup] = options.setups;
+  if (setup === undefined || TRAITS[setup.variant].service === 'none') throw new UsageError('no service to profile');
   const folder = mkdtempSync(join(tmpdir(), 'headroom-profile-'));
   process.once('exit', () => rmSync(folder, { recursive: true }));
-  const measurement = await measure(variant, options, ['--cpu-prof', '--cpu-prof-dir', folder]);
+  const measurement = await measure(setup, { ...options, nodeArgs: ['--cpu-prof', '--cpu-prof-dir', folder] });
   const [file] = readdirSync(folder);
   if (file === undefined) throw new Error('the service left no profile');
   const profile = JSON.parse(readFileSync(join(folder, file), 'utf8')) as CpuProfile;
-  const perDecision = 1 / measurement.decisions;
-  process.stdout.write(`${variant}: µs of the main thread per decision, self time, profiler included\n\n`);
+  const perDecision = 1 / measurement.answers;
+  process.stdout.write(`${setupName(setup)}: µs of the main thread per decision, self time, profiler included\n\n`);
   process.stdout.write(`${listOf(selfTimes(profile, measurement, moduleOf), MODULES_SHOWN, perDecision)}\n`);
   process.stdout.write(`${listOf(selfTimes(profile, measurement, functionOf), FUNCTIONS_SHOWN, perDecision)}\n`);
   process.stdout.write(listOf(selfTimes(profile, measurement, ownFunctionOf), OWN_FUNCTIONS_SHOWN, perDecision));

@@ -1,112 +1,89 @@
-/** Rounds to figures: medians and ranges, and each variant beside the yardstick of its own round. */
+/** Rounds to tables: medians and ranges, each variant beside the yardsticks of its own round and load. */
 import type { Measurement } from './measure.ts';
-import { type Variant, YARDSTICK } from './variants.ts';
+import { isUnder, nameOf, type Setup } from './plan.ts';
+import { type Spread, spreadOf, table, written } from './spread.ts';
+import { REDIS_YARDSTICK, type Variant, YARDSTICK } from './variants.ts';
+
+export type Round = readonly Measurement[];
+
+/** @returns undefined where a measurement has no such figure */
+export type Figure = (one: Measurement, round: Round) => number | undefined;
+
+/** The service's CPU, Redis left out, as a multiple of the yardstick's. */
+export const serviceRatio: Figure = (one, round) =>
+  ratio(one.cpuMicros.service, beside(one, round, YARDSTICK)?.cpuMicros.service);
+
+/** Redis's CPU, as a multiple of what the reference's counting costs it. */
+export const redisRatio: Figure = (one, round) =>
+  ratio(one.cpuMicros.redis, beside(one, round, REDIS_YARDSTICK)?.cpuMicros.redis);
+
+/** How much longer than most the slowest of a hundred wait. */
+export const slowness: Figure = (one) => one.latencyMillis.p99 / one.latencyMillis.p50;
+
+/** What a decision takes beyond a bare round trip to Redis. */
+export const beyondRoundTripMicros: Figure = ({ latencyMillis, roundTripMillis }) =>
+  roundTripMillis && 1_000 * (latencyMillis.p50 - roundTripMillis.p50);
 
 /** Over the rounds. */
-export interface Spread {
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
+export function over(rounds: readonly Round[], setup: Setup, figure: Figure): Spread | undefined {
+  const name = nameOf(setup);
+  return spreadOf(
+    rounds.flatMap((round) => round.filter((one) => nameOf(one.setup) === name).map((one) => figure(one, round))),
+  );
 }
 
-export interface Summary {
-  readonly variant: Variant;
-  readonly serviceCpuMicros: Spread;
-  readonly redisCpuMicros: Spread | undefined;
-  /** The service's CPU, Redis left out, as a multiple of the yardstick's in the same round; undefined without yardstick. */
-  readonly ratio: Spread | undefined;
-  readonly decisionsPerSecond: Spread;
-  readonly p50Millis: Spread;
-  readonly p99Millis: Spread;
-  readonly p999Millis: Spread;
-  readonly clientCpuMicros: Spread;
-  readonly othersShare: Spread;
+interface Column {
+  readonly head: string;
+  readonly figure: Figure;
+  readonly digits: number;
 }
 
-type Round = readonly Measurement[];
+const COST: readonly Column[] = [
+  { head: 'service', figure: (one) => one.cpuMicros.service, digits: 1 },
+  { head: 'Redis', figure: (one) => one.cpuMicros.redis, digits: 1 },
+  { head: 'service ÷ yardstick', figure: serviceRatio, digits: 2 },
+  { head: 'Redis ÷ redis-incrby', figure: redisRatio, digits: 2 },
+];
 
-export function summarize(rounds: readonly Round[], variants: readonly Variant[]): Summary[] {
-  return variants.map((variant) => {
-    const found = rounds.flatMap((round) => round.filter((one) => one.variant === variant));
-    const of = (figure: (one: Measurement) => number | undefined) => spreadOf(found.map(figure));
-    const always = (figure: (one: Measurement) => number) => spreadOf(found.map(figure)) as Spread;
-    return {
-      variant,
-      serviceCpuMicros: always((one) => one.serviceCpuMicros),
-      redisCpuMicros: of((one) => one.redisCpuMicros),
-      ratio: spreadOf(rounds.map((round) => ratioIn(round, variant))),
-      decisionsPerSecond: always((one) => one.decisionsPerSecond),
-      p50Millis: always((one) => one.p50Millis),
-      p99Millis: always((one) => one.p99Millis),
-      p999Millis: always((one) => one.p999Millis),
-      clientCpuMicros: always((one) => one.clientCpuMicros),
-      othersShare: always((one) => one.othersShare),
-    };
-  });
+const SEEN: readonly Column[] = [
+  { head: 'decisions/s', figure: (one) => one.answers / one.seconds, digits: 0 },
+  { head: 'p50 ms', figure: (one) => one.latencyMillis.p50, digits: 2 },
+  { head: 'p99 ms', figure: (one) => one.latencyMillis.p99, digits: 2 },
+  { head: 'p99.9 ms', figure: (one) => one.latencyMillis.p999, digits: 2 },
+  { head: 'p99 ÷ p50', figure: slowness, digits: 1 },
+  { head: 'client CPU µs', figure: (one) => one.cpuMicros.client, digits: 1 },
+  { head: 'others CPU %', figure: (one) => 100 * one.othersShare, digits: 0 },
+];
+
+const BESIDE: readonly Column[] = [
+  { head: 'p50 µs', figure: (one) => 1_000 * one.latencyMillis.p50, digits: 0 },
+  { head: 'round trip p50 µs', figure: (one) => one.roundTripMillis && 1_000 * one.roundTripMillis.p50, digits: 0 },
+  { head: 'difference', figure: beyondRoundTripMicros, digits: 0 },
+];
+
+/** Tables: the cost of a decision, what the client saw, and what one call alone takes beside a bare round trip to Redis. */
+export function tablesOf(rounds: readonly Round[], setups: readonly Setup[]): string {
+  const alone = setups.filter((setup) => over(rounds, setup, beyondRoundTripMicros) !== undefined);
+  return [
+    tableOf('CPU µs per decision', COST, rounds, setups),
+    tableOf('as the client sees it', SEEN, rounds, setups),
+    ...(alone.length === 0 ? [] : [tableOf('beside a bare GET', BESIDE, rounds, alone)]),
+  ].join('\n');
 }
 
-/** Two tables, in Markdown so that they can be pasted: the cost of a decision, and what the client saw. */
-export function tablesOf(summaries: readonly Summary[]): string {
-  const cost = summaries.map((one) => [
-    one.variant,
-    written(one.serviceCpuMicros, 1),
-    written(one.redisCpuMicros, 1),
-    written(one.ratio, 2),
+function tableOf(head: string, columns: readonly Column[], rounds: readonly Round[], setups: readonly Setup[]): string {
+  const rows = setups.map((setup) => [
+    nameOf(setup),
+    ...columns.map(({ figure, digits }) => written(over(rounds, setup, figure), digits)),
   ]);
-  const seen = summaries.map((one) => [
-    one.variant,
-    written(one.decisionsPerSecond, 0),
-    written(one.p50Millis, 1),
-    written(one.p99Millis, 1),
-    written(one.p999Millis, 1),
-    written(one.clientCpuMicros, 1),
-    written(
-      mapped(one.othersShare, (share) => share * 100),
-      0,
-    ),
-  ]);
-  const costHead = ['CPU µs per decision', 'service', 'Redis', 'service ÷ yardstick'];
-  const seenHead = [
-    'as the client sees it',
-    'decisions/s',
-    'p50 ms',
-    'p99 ms',
-    'p99.9 ms',
-    'client CPU µs',
-    'others CPU %',
-  ];
-  return `${table([costHead, ...cost])}\n\n${table([seenHead, ...seen])}\n`;
+  return table([[head, ...columns.map((column) => column.head)], ...rows]);
 }
 
-function ratioIn(round: Round, variant: Variant): number | undefined {
-  const own = round.find((one) => one.variant === variant);
-  const yardstick = round.find((one) => one.variant === YARDSTICK);
-  return own && yardstick && own.serviceCpuMicros / yardstick.serviceCpuMicros;
+/** Yardsticks have one worker, whatever they are compared with. */
+function beside({ setup }: Measurement, round: Round, variant: Variant): Measurement | undefined {
+  return round.find((other) => other.setup.variant === variant && isUnder(other.setup, setup));
 }
 
-function spreadOf(values: readonly (number | undefined)[]): Spread | undefined {
-  const sorted = values.filter((value) => value !== undefined).sort((a, b) => a - b);
-  const [low, high] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
-  const [min, max] = [sorted[0], sorted.at(-1)];
-  if (low === undefined || high === undefined || min === undefined || max === undefined) return undefined;
-  return { median: (low + high) / 2, min, max };
-}
-
-function mapped({ median, min, max }: Spread, change: (value: number) => number): Spread {
-  return { median: change(median), min: change(min), max: change(max) };
-}
-
-/** `12.3 (11.9 … 14.0)` */
-function written(spread: Spread | undefined, digits: number): string {
-  if (spread === undefined) return '–';
-  const [median, min, max] = [spread.median, spread.min, spread.max].map((value) => value.toFixed(digits));
-  return `${median} (${min} … ${max})`;
-}
-
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
-  const [head = [], ...body] = rows;
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n');
+function ratio(own: number | undefined, other: number | undefined): number | undefined {
+  return own === undefined || other === undefined ? undefined : own / other;
 }

@@ -1,9 +1,11 @@
-/** `make bench`: rounds of all variants in alternating order, then one report. Fails if any answer was not what it had to be. */
+/** `make bench`: rounds of all setups in alternating order, then one report. Fails if any answer was not what it had to be. */
 import { existsSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { fails, outcomesOf, outcomeTable } from './checks.ts';
 import { type Measurement, measure } from './measure.ts';
 import { type Options, optionsOf, USAGE, UsageError } from './options.ts';
-import { summarize, tablesOf } from './report.ts';
+import { nameOf } from './plan.ts';
+import { type Round, tablesOf } from './report.ts';
 import { SPENT_EVERY } from './workload.ts';
 
 // Beyond it, shared caches and cores make decisions dearer than they are.
@@ -17,41 +19,44 @@ async function main(args: readonly string[]): Promise<number> {
   }
   if (!existsSync(new URL('../dist/main.js', import.meta.url))) throw new UsageError('not built yet: run make build');
   process.stdout.write(`${headOf(options)}\n`);
-  const rounds: Measurement[][] = [];
-  for (let round = 0; round < options.rounds; round++) rounds.push(await runRound(round, options));
-  const summaries = summarize(rounds, options.only);
-  process.stdout.write(`\nmedian (min … max) of ${options.rounds} rounds\n\n${tablesOf(summaries)}`);
-  const othersShare = Math.max(...rounds.flat().map((one) => one.othersShare));
-  if (othersShare > OTHERS_SHARE_MAX) {
-    process.stdout.write(
-      `\nOther processes used up to ${(100 * othersShare).toFixed(0)} % of the machine: run again when it is quiet.\n`,
-    );
-  }
+  const rounds: Round[] = [];
+  for (let number = 1; number <= options.rounds; number++) rounds.push(await runRound(number, options));
+  process.stdout.write(`\nmedian (min … max) of ${options.rounds} rounds\n\n${tablesOf(rounds, options.setups)}`);
+  warnOfOthers(rounds);
+  const outcomes = outcomesOf(rounds);
+  if (outcomes.some(({ measured }) => measured !== undefined)) process.stdout.write(`\n${outcomeTable(outcomes)}`);
   if (options.json !== undefined) {
     const machine = { node: process.version, cores: cpus().length, cpu: cpus()[0]?.model };
-    writeFileSync(options.json, `${JSON.stringify({ machine, options, rounds, summaries }, null, 2)}\n`);
+    writeFileSync(options.json, `${JSON.stringify({ machine, options, rounds, checks: outcomes }, null, 2)}\n`);
   }
-  return 0;
+  return options.check && outcomes.some(fails) ? 1 : 0;
 }
 
 /** What runs first meets another machine than what runs last: every other round goes backwards. */
-async function runRound(round: number, options: Options): Promise<Measurement[]> {
-  const order = round % 2 === 0 ? options.only : options.only.toReversed();
+async function runRound(number: number, { setups, seconds, keys }: Options): Promise<Round> {
   const measurements: Measurement[] = [];
-  for (const variant of order) {
-    const one = await measure(variant, options);
+  for (const setup of number % 2 === 1 ? setups : setups.toReversed()) {
+    const one = await measure(setup, { seconds, keys });
     measurements.push(one);
-    const redis = one.redisCpuMicros === undefined ? '' : `, Redis ${one.redisCpuMicros.toFixed(1)} µs`;
-    const cost = `service ${one.serviceCpuMicros.toFixed(1)} µs${redis}`;
-    process.stdout.write(`round ${round + 1}: ${variant}: ${cost}, ${one.decisionsPerSecond.toFixed(0)}/s\n`);
+    const { service, redis } = one.cpuMicros;
+    const costs = [service && `service ${service.toFixed(1)} µs`, redis && `Redis ${redis.toFixed(1)} µs`];
+    const cost = costs.filter((text) => text !== undefined).join(', ');
+    process.stdout.write(`round ${number}: ${nameOf(setup)}: ${cost}, ${(one.answers / one.seconds).toFixed(0)}/s\n`);
   }
   return measurements;
 }
 
-function headOf({ rounds, seconds, inflight, connections, keys }: Options): string {
+function warnOfOthers(rounds: readonly Round[]): void {
+  const othersShare = Math.max(...rounds.flat().map((one) => one.othersShare));
+  if (othersShare <= OTHERS_SHARE_MAX) return;
+  const percent = (100 * othersShare).toFixed(0);
+  process.stdout.write(`\nOther processes used up to ${percent} % of the machine: run again when it is quiet.\n`);
+}
+
+function headOf({ rounds, seconds, keys }: Options): string {
   return [
     `Node ${process.version}, ${cpus().length} cores, ${cpus()[0]?.model}`,
-    `${rounds} rounds of ${seconds} s, ${inflight} calls in flight on ${connections} connections,`,
+    `${rounds} rounds of ${seconds} s; "64 on 4" are 64 calls in flight on 4 connections;`,
     `${keys} keys, two windows each, one request of ${SPENT_EVERY} denied (none by the yardstick)`,
   ].join('\n');
 }

@@ -1,8 +1,17 @@
-/** What the client process is told, and what it tells: JSON in its argument, JSON on its standard output. */
+/** What a client process is told, and what it tells: JSON in its argument, JSON on its standard output. */
 import type { Registered } from './workload.ts';
 
+/** Beside the client itself. */
+export interface Processes<T> {
+  /** With all its children. */
+  readonly service?: T | undefined;
+  readonly redis?: T | undefined;
+}
+
 export interface Task {
+  /** Of the gRPC service; 0 where Redis itself is what is asked. */
   readonly port: number;
+  readonly redisSocket: string | undefined;
   readonly connections: number;
   readonly inflight: number;
   readonly keys: number;
@@ -11,10 +20,12 @@ export interface Task {
   /** Asked for, after every key was asked for once and before anything is measured. */
   readonly warmupSeconds: number;
   readonly seconds: number;
+  /** How long bare round trips to Redis are measured afterwards; 0 for not at all. */
+  readonly roundTripSeconds: number;
   /** Whether spent keys are denied; a constant answer denies nobody. */
   readonly denies: boolean;
   /** Whose CPU time is read at both ends of the measured time. */
-  readonly pids: readonly number[];
+  readonly pids: Processes<number>;
 }
 
 export interface Measured {
@@ -24,10 +35,17 @@ export interface Measured {
   /** When the measured time began and ended: microseconds of the monotonic clock. */
   readonly fromMicros: number;
   readonly toMicros: number;
-  readonly latencyMillis: { readonly p50: number; readonly p99: number; readonly p999: number };
-  /** Per answer, in the order of the task's pids. */
-  readonly cpuMicros: readonly number[];
-  readonly clientCpuMicros: number;
+  readonly latencyMillis: Latency;
+  /** Per answer. */
+  readonly cpuMicros: Processes<number> & { readonly client: number };
   /** The share of all cores that anything else used. */
   readonly othersShare: number;
+  /** Of a bare GET by the same client, if it was asked for. */
+  readonly roundTripMillis?: Latency;
+}
+
+export interface Latency {
+  readonly p50: number;
+  readonly p99: number;
+  readonly p999: number;
 }

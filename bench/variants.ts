@@ -9,55 +9,92 @@ import { BenchRedis } from './bench-redis.ts';
 import { type Running, start, stop, waitFor } from './processes.ts';
 import { POLICY, type Registered, recordsOf } from './workload.ts';
 
-/** The first one is what the others are compared with. */
-export const VARIANTS = [
-  'grpc-js-constant',
-  'headroom-memory',
-  'headroom-redis',
-  'headroom-redis-record',
-  'headroom-redis-override',
-] as const;
-export type Variant = (typeof VARIANTS)[number];
+interface Traits {
+  /** What answers: the yardstick, Headroom, or Redis itself. */
+  readonly service: 'constant' | 'headroom' | 'none';
+  readonly withRedis: boolean;
+  readonly registered: Registered;
+  /** GRPC_TRANSPORT. */
+  readonly transport: 'lean' | 'node';
+  /** Whether a spent key is denied. */
+  readonly denies: boolean;
+}
 
-export const YARDSTICK: Variant = VARIANTS[0];
+const HEADROOM: Traits = { service: 'headroom', withRedis: false, registered: 'none', transport: 'lean', denies: true };
+const WITH_REDIS: Traits = { ...HEADROOM, withRedis: true };
+
+export const TRAITS = {
+  'grpc-js-constant': { ...HEADROOM, service: 'constant', denies: false },
+  'headroom-memory': HEADROOM,
+  'headroom-redis': WITH_REDIS,
+  'redis-incrby': { ...WITH_REDIS, service: 'none' },
+  'headroom-memory-node': { ...HEADROOM, transport: 'node' },
+  'headroom-redis-node': { ...WITH_REDIS, transport: 'node' },
+  'headroom-redis-record': { ...WITH_REDIS, registered: 'record' },
+  'headroom-redis-override': { ...WITH_REDIS, registered: 'override' },
+} as const satisfies Record<string, Traits>;
+
+export type Variant = keyof typeof TRAITS;
+export const VARIANTS = Object.keys(TRAITS) as readonly Variant[];
+
+/** What every service's CPU is compared with. */
+export const YARDSTICK: Variant = 'grpc-js-constant';
+/** What Redis's CPU is compared with. */
+export const REDIS_YARDSTICK: Variant = 'redis-incrby';
 
 export interface RunningVariant {
+  /** Of gRPC; 0 without a service. */
   readonly port: number;
-  readonly servicePid: number;
+  /** Undefined of what has none. */
+  readonly debugPort: number | undefined;
+  readonly servicePid: number | undefined;
   readonly redisPid: number | undefined;
+  readonly redisSocket: string | undefined;
+  /** All that the service has written. */
+  output(): string;
   /** How many subjects were counted in Redis; undefined without Redis. */
   subjects(): Promise<number | undefined>;
   stop(): Promise<void>;
 }
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
-
-export function registeredBy(variant: Variant): Registered {
-  if (variant === 'headroom-redis-record') return 'record';
-  return variant === 'headroom-redis-override' ? 'override' : 'none';
+export interface StartOptions {
+  /** How many keys have a record, if the variant is about records. */
+  readonly keys: number;
+  /** WORKERS. */
+  readonly workers: number;
+  /** For the service's own Node, such as --cpu-prof. */
+  readonly nodeArgs?: readonly string[];
 }
 
-/** @param keys how many have a record, if the variant is about records @param nodeArgs for the service's own Node, such as --cpu-prof */
-export async function startVariant(
-  variant: Variant,
-  keys: number,
-  nodeArgs: readonly string[] = [],
-): Promise<RunningVariant> {
-  const redis = variant.startsWith('headroom-redis') ? await BenchRedis.start(workFolder()) : undefined;
-  if (redis) await register(redis, recordsOf(keys, registeredBy(variant)));
-  const registered = (await redis?.subjects()) ?? 0;
-  const service = startService(variant, nodeArgs, redis);
-  const port = await waitFor(service, () => grpcPortIn(service.output()));
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+export async function startVariant(variant: Variant, options: StartOptions): Promise<RunningVariant> {
+  const { withRedis, registered, service: kind } = TRAITS[variant];
+  const redis = withRedis ? await BenchRedis.start(workFolder()) : undefined;
+  if (redis) await register(redis, recordsOf(options.keys, registered));
+  const records = (await redis?.size()) ?? 0;
+  const service = kind === 'none' ? undefined : startService(variant, options, redis);
+  const ports = service && (await waitFor(service, () => portsIn(service.output())));
   return {
-    port,
-    servicePid: service.pid,
+    port: ports?.grpcPort ?? 0,
+    debugPort: ports?.debugPort,
+    servicePid: service?.pid,
     redisPid: redis?.pid,
-    subjects: async () => redis && (await redis.subjects()) - registered,
+    redisSocket: redis?.socket,
+    output: () => service?.output() ?? '',
+    subjects: async () => {
+      return variant === REDIS_YARDSTICK ? redis?.countersBy(withoutWindow) : redis && (await redis.size()) - records;
+    },
     stop: async () => {
-      await stop(service);
+      if (service !== undefined) await stop(service);
       await redis?.stop();
     },
   };
+}
+
+/** A counter of the reference's is named for a subject and a window of it. */
+function withoutWindow(counter: string): string {
+  return counter.slice(0, counter.lastIndexOf('_'));
 }
 
 // More in flight would only fill the connection's buffer.
@@ -90,8 +127,9 @@ function workFolder(): string {
 }
 
 /** All variants run on the Node that runs the benchmark. */
-function startService(variant: Variant, nodeArgs: readonly string[], redis?: BenchRedis): Running {
-  if (variant === 'grpc-js-constant') {
+function startService(variant: Variant, { nodeArgs = [], workers }: StartOptions, redis?: BenchRedis): Running {
+  const { service, transport } = TRAITS[variant];
+  if (service === 'constant') {
     return start(process.execPath, [...nodeArgs, join(ROOT, 'bench/grpc-js-constant.ts')]);
   }
   const policyPath = join(workFolder(), 'policy.yaml');
@@ -101,6 +139,8 @@ function startService(variant: Variant, nodeArgs: readonly string[], redis?: Ben
     PORT: '0',
     GRPC_HOST: '127.0.0.1',
     GRPC_PORT: '0',
+    GRPC_TRANSPORT: transport,
+    WORKERS: String(workers),
     DEBUG_PORT: '0',
     LOG_LEVEL: 'info',
     LOG_FORMAT: 'json',
@@ -111,7 +151,13 @@ function startService(variant: Variant, nodeArgs: readonly string[], redis?: Ben
   });
 }
 
-function grpcPortIn(output: string): number | undefined {
+interface Ports {
+  readonly grpcPort: number;
+  readonly debugPort?: number;
+}
+
+/** From the first line that a service writes when it is ready. */
+function portsIn(output: string): Ports | undefined {
   const line = output.split('\n').find((text) => text.includes('"grpcPort"') && text.endsWith('}'));
-  return line === undefined ? undefined : (JSON.parse(line) as { grpcPort: number }).grpcPort;
+  return line === undefined ? undefined : (JSON.parse(line) as Ports);
 }

@@ -33,8 +33,9 @@ descriptors:
 export type Registered = 'none' | 'record' | 'override';
 
 export interface BenchKey {
-  /** A gRPC frame: what asks for this key. */
-  readonly frame: Buffer;
+  readonly text: string;
+  /** What asks for it: a gRPC message with its prefix. */
+  readonly message: Buffer;
   /** Admitted once, denied from then on. */
   readonly spent: boolean;
 }
@@ -43,7 +44,7 @@ export interface BenchKey {
 export function keysOf(count: number, registered: Registered): BenchKey[] {
   return Array.from({ length: count }, (_, index) => {
     const text = registered === 'none' ? foreignKey(index) : issuedKey(index).key;
-    return { frame: grpcFrame(requestFor(text)), spent: isSpent(index) };
+    return { text, message: grpcMessage(requestFor(text)), spent: isSpent(index) };
   });
 }
 
@@ -108,7 +109,7 @@ export function drawsOf(count: number, seed: number): () => number {
 }
 
 /** The five bytes before a gRPC message: not compressed, its length. */
-export function grpcFrame(message: Uint8Array): Buffer {
+function grpcMessage(message: Uint8Array): Buffer {
   const head = Buffer.alloc(5);
   head.writeUInt32BE(message.length, 1);
   return Buffer.concat([head, message]);
