@@ -21,9 +21,18 @@ import {
 const UTF8 = new TextEncoder();
 
 /** By number: envoy.type.v3.RateLimitUnit, and 7, which only the response's unit names but the reference takes. */
-const UNITS: readonly (Unit | undefined)[] = [undefined, 'second', 'minute', 'hour', 'day', 'month', 'year', 'week'];
+export const UNITS: readonly (Unit | undefined)[] = [
+  undefined,
+  'second',
+  'minute',
+  'hour',
+  'day',
+  'month',
+  'year',
+  'week',
+];
 
-const UNIT_NUMBERS: Readonly<Record<Unit, RateLimitResponse_RateLimit_Unit>> = {
+export const UNIT_NUMBERS: Readonly<Record<Unit, RateLimitResponse_RateLimit_Unit>> = {
   second: RateLimitResponse_RateLimit_Unit.SECOND,
   minute: RateLimitResponse_RateLimit_Unit.MINUTE,
   hour: RateLimitResponse_RateLimit_Unit.HOUR,
@@ -53,7 +62,7 @@ export function toProto({ decision, answer, metadata }: Decided): RateLimitRespo
 }
 
 /** Envoy would call a body without a content type plain text. */
-function isTyped({ headers, body }: Answer): boolean {
+export function isTyped({ headers, body }: Answer): boolean {
   return body !== undefined && headers.some(([name]) => name === 'content-type');
 }
 
@@ -69,15 +78,23 @@ function descriptorFromProto(descriptor: RateLimitDescriptor, index: number): De
 
 function costFromProto(hits: bigint, index: number): number {
   if (hits <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(hits);
+  throw invalidCost(index);
+}
+
+export function invalidCost(index: number): InvalidRequest {
   const field = `descriptors[${index}].hits_addend`;
-  throw new InvalidRequest(field, `${field} must be an integer from 0 to ${Number.MAX_SAFE_INTEGER}`);
+  return new InvalidRequest(field, `${field} must be an integer from 0 to ${Number.MAX_SAFE_INTEGER}`);
 }
 
 function overrideFromProto(limit: RateLimitDescriptor_RateLimitOverride, index: number): LimitOverride {
   const unit = UNITS[limit.unit];
   if (unit !== undefined) return { requestsPerUnit: limit.requestsPerUnit, unit };
+  throw invalidUnit(index, limit.unit);
+}
+
+export function invalidUnit(index: number, number: number): InvalidRequest {
   const field = `descriptors[${index}].limit.unit`;
-  throw new InvalidRequest(field, `${field}: ${limit.unit} is no unit`);
+  return new InvalidRequest(field, `${field}: ${number} is no unit`);
 }
 
 function statusToProto(status: Status, nowSeconds: number) {
