@@ -94,7 +94,7 @@ export class DeniedCache {
       votes.add(denies, known[index] !== undefined);
     });
     return {
-      asked:  votes.denial === 'none' ? asked : asked.map(withoutCharge),
+      asked: votes.denial === 'none' ? asked : asked.map(withoutCharge),
       complete: (taken) => {
         const whole = this.#complete(hits, known, taken);
         hits.forEach((hit, index) => {

@@ -50,7 +50,7 @@ export type RandomBytes = (count: number) => Uint8Array;
 export function parseKey(text: string): WellFormedKey | undefined {
   if (text.length !== KEY_CHARACTERS) return undefined;
   const type = typeOf(text);
-  if (type === undefined || checksumIn(text) !== crcOf(text, UNCHECKED_CHARACTERS)) return undefined;
+  if (type === undefined || !isChecked(text)) return undefined;
   return { type, id: ID_PREFIX + text.slice(PREFIX_CHARACTERS, PREFIX_CHARACTERS + ID_CHARACTERS) };
 }
 
@@ -59,15 +59,18 @@ function typeOf(text: string): KeyType | undefined {
   return undefined;
 }
 
-/** @returns what the last digits say; -1 if there is anything else than digits behind the prefix */
-function checksumIn(text: string): number {
-  let value = 0;
+/** Whether there are digits alone behind the prefix, the last ones those of the checksum. Looks at each character once. */
+function isChecked(text: string): boolean {
+  let crc = crcOf(text, PREFIX_CHARACTERS);
+  let told = 0;
   for (let at = PREFIX_CHARACTERS; at < KEY_CHARACTERS; at++) {
-    const digit = DIGITS[text.charCodeAt(at)] ?? NO_DIGIT;
-    if (digit === NO_DIGIT) return -1;
-    if (at >= UNCHECKED_CHARACTERS) value = value * BASE62.length + digit;
+    const code = text.charCodeAt(at);
+    const digit = code < DIGITS.length ? (DIGITS[code] as number) : NO_DIGIT;
+    if (digit === NO_DIGIT) return false;
+    if (at < UNCHECKED_CHARACTERS) crc = crcWith(crc, code);
+    else told = told * BASE62.length + digit;
   }
-  return value;
+  return told === crcEnd(crc);
 }
 
 export interface NewKey {
@@ -113,7 +116,7 @@ function randomBase62(count: number, random: RandomBytes): string {
 
 /** Of the first characters, in base62, six digits. */
 function checksum(text: string, characters: number): string {
-  let rest = crcOf(text, characters);
+  let rest = crcEnd(crcOf(text, characters));
   let digits = '';
   for (let digit = 0; digit < CHECKSUM_CHARACTERS; digit++) {
     digits = BASE62.charAt(rest % 62) + digits;
@@ -122,12 +125,18 @@ function checksum(text: string, characters: number): string {
   return digits;
 }
 
-/** CRC-32 (ISO 3309) of the first characters. */
+/** CRC-32 (ISO 3309) of the first characters, not ended. */
 function crcOf(text: string, characters: number): number {
   let crc = -1;
-  for (let at = 0; at < characters; at++) {
-    crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ text.charCodeAt(at)) & 0xff] as number);
-  }
+  for (let at = 0; at < characters; at++) crc = crcWith(crc, text.charCodeAt(at));
+  return crc;
+}
+
+function crcWith(crc: number, code: number): number {
+  return (crc >>> 8) ^ (CRC_TABLE[(crc ^ code) & 0xff] as number);
+}
+
+function crcEnd(crc: number): number {
   return (crc ^ -1) >>> 0;
 }
 

@@ -7,17 +7,14 @@ import { charged, isOver, type WindowCount } from '../../core/window.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { CounterStore } from '../../ports/counter-store.ts';
 
-/** What a subject has used of its windows of one length. Charged in place: most charges make nothing new. */
-interface HeldCount extends WindowCount {
-  readonly seconds: number;
-  start: number;
-  used: number;
-}
+/** Numbers of one window in `Subject.counts`: its length, its start, and what was used. */
+const NUMBERS = 3;
 
 /** One subject, between the one that was charged before it and the one that was charged after it. */
 class Subject {
   readonly name: string;
-  readonly counts: HeldCount[] = [];
+  /** NUMBERS for each length of window. Numbers in one place, not objects: most charges touch memory that has gone cold. */
+  readonly counts: number[] = [];
   /** Unix second from which on nothing in it counts. */
   endsAt = 0;
   older: Subject = this;
@@ -27,9 +24,30 @@ class Subject {
     this.name = name;
   }
 
-  countOf(seconds: number): HeldCount | undefined {
-    for (const count of this.counts) if (count.seconds === seconds) return count;
-    return undefined;
+  get(seconds: number): WindowCount | undefined {
+    const { counts } = this;
+    const at = this.#at(seconds);
+    return at < counts.length ? { start: counts[at + 1] as number, used: counts[at + 2] as number } : undefined;
+  }
+
+  set(seconds: number, { start, used }: WindowCount): void {
+    const { counts } = this;
+    const at = this.#at(seconds);
+    counts[at] = seconds;
+    counts[at + 1] = start;
+    counts[at + 2] = used;
+  }
+
+  delete(seconds: number): void {
+    this.counts.splice(this.#at(seconds), NUMBERS);
+  }
+
+  /** Behind all others for a length that there is none of. */
+  #at(seconds: number): number {
+    const { counts } = this;
+    let at = 0;
+    while (at < counts.length && counts[at] !== seconds) at += NUMBERS;
+    return at;
   }
 }
 
@@ -95,10 +113,8 @@ export class MemoryStore implements CounterStore {
   forget(targets: readonly Pick<Target, 'subject'>[], windowSeconds?: number): Promise<void> {
     for (const target of targets) {
       const subject = this.#subjects.get(shortened(target.subject));
-      if (subject === undefined) continue;
-      const count = windowSeconds === undefined ? undefined : subject.countOf(windowSeconds);
-      if (windowSeconds === undefined) this.#remove(subject);
-      else if (count !== undefined) subject.counts.splice(subject.counts.indexOf(count), 1);
+      if (windowSeconds !== undefined) subject?.delete(windowSeconds);
+      else if (subject !== undefined) this.#remove(subject);
     }
     return Promise.resolve();
   }
@@ -124,7 +140,7 @@ export class MemoryStore implements CounterStore {
     const counts: number[] = [];
     let fits = true;
     for (const { seconds, algorithm, max } of windows) {
-      const stored = earlier?.get(target.subject, seconds) ?? subject?.countOf(seconds);
+      const stored = earlier?.get(target.subject, seconds) ?? subject?.get(seconds);
       const { start, used } = algorithm.current(stored, seconds, nowSeconds);
       counts.push(start, used);
       if (isOver(used, hit.need, max)) fits = false;
@@ -136,12 +152,9 @@ export class MemoryStore implements CounterStore {
   #charge(target: Target, cost: number, nowSeconds: number): void {
     const subject = this.#latest(shortened(target.subject));
     for (const { seconds, algorithm } of target.windows) {
-      const held = subject.countOf(seconds);
-      const { start, used } = algorithm.current(held, seconds, nowSeconds);
-      const count = held ?? { seconds, start, used };
-      if (held === undefined) subject.counts.push(count);
-      count.start = start;
-      count.used = charged(used, cost);
+      const { start, used } = algorithm.current(subject.get(seconds), seconds, nowSeconds);
+      const count = { start, used: charged(used, cost) };
+      subject.set(seconds, count);
       subject.endsAt = Math.max(subject.endsAt, algorithm.end(count, seconds));
     }
     this.#makeRoom(nowSeconds);
