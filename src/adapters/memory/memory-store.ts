@@ -17,6 +17,7 @@ class Subject {
   readonly counts: number[] = [];
   /** Unix second from which on nothing in it counts. */
   endsAt = 0;
+  isHeld = true;
   older: Subject = this;
   newer: Subject = this;
 
@@ -94,18 +95,22 @@ export class MemoryStore implements CounterStore {
     const nowSeconds = Math.floor(this.#clock.nowMillis() / 1_000);
     const earlier = hits.length > 1 ? new Earlier() : undefined;
     const targets: (Target | undefined)[] = [];
+    const subjects: (Subject | undefined)[] = [];
     const found: Found[] = [];
     for (const hit of hits) {
       const resolved = resolveHit(hit, hit.key && this.#recordOf(hit), nowSeconds);
-      targets.push(resolved.target);
-      found.push(this.#read(hit, resolved, nowSeconds, earlier));
+      const { target } = resolved;
+      const subject = target && this.#subjects.get(shortened(target.subject));
+      targets.push(target);
+      subjects.push(subject);
+      found.push(read(hit, resolved, subject, nowSeconds, earlier));
     }
     const verdict = verdictOf(hits, found);
     for (let index = 0; index < hits.length; index++) {
       const hit = hits[index] as Hit;
       const target = targets[index];
       const isCharged = hit.cost !== 0 && isChargedHit(hit, verdict.outcomes[index] as Outcome, verdict);
-      if (target !== undefined && isCharged) this.#charge(target, hit.cost, nowSeconds);
+      if (target !== undefined && isCharged) this.#charge(target, subjects[index], hit.cost, nowSeconds);
     }
     return Promise.resolve({ nowSeconds, found });
   }
@@ -132,25 +137,10 @@ export class MemoryStore implements CounterStore {
     return record === undefined ? undefined : this.#keys?.stored(record);
   }
 
-  /** @param earlier what those before it in the call charge */
-  #read(hit: Hit, { standing, target }: ResolvedHit, nowSeconds: number, earlier: Earlier | undefined): Found {
-    if (target === undefined) return { standing, windows: [], counts: [] };
-    const { windows } = target;
-    const subject = this.#subjects.get(shortened(target.subject));
-    const counts: number[] = [];
-    let fits = true;
-    for (const { seconds, algorithm, max } of windows) {
-      const stored = earlier?.get(target.subject, seconds) ?? subject?.get(seconds);
-      const { start, used } = algorithm.current(stored, seconds, nowSeconds);
-      counts.push(start, used);
-      if (isOver(used, hit.need, max)) fits = false;
-    }
-    if (earlier !== undefined && (fits || hit.charging !== 'together')) earlier.set(target, hit.cost, counts);
-    return { standing, windows, counts };
-  }
-
-  #charge(target: Target, cost: number, nowSeconds: number): void {
-    const subject = this.#latest(shortened(target.subject));
+  /** @param found where the target was read; another hit of the call may have begun or ended it since */
+  #charge(target: Target, found: Subject | undefined, cost: number, nowSeconds: number): void {
+    const subject = found?.isHeld ? found : this.#subjectOf(shortened(target.subject));
+    this.#putLast(subject);
     for (const { seconds, algorithm } of target.windows) {
       const { start, used } = algorithm.current(subject.get(seconds), seconds, nowSeconds);
       const count = { start, used: charged(used, cost) };
@@ -160,26 +150,29 @@ export class MemoryStore implements CounterStore {
     this.#makeRoom(nowSeconds);
   }
 
-  /** @returns the subject, from now on the one that was charged last */
-  #latest(name: string): Subject {
+  #subjectOf(name: string): Subject {
     let subject = this.#subjects.get(name);
     if (subject === undefined) {
       subject = new Subject(name);
       this.#subjects.set(name, subject);
-    } else {
-      this.#unlink(subject);
     }
+    return subject;
+  }
+
+  /** It is the one that was charged last. */
+  #putLast(subject: Subject): void {
+    this.#unlink(subject);
     const ends = this.#ends;
     subject.older = ends.older;
     subject.newer = ends;
     ends.older.newer = subject;
     ends.older = subject;
-    return subject;
   }
 
   #remove(subject: Subject): void {
     this.#subjects.delete(subject.name);
     this.#unlink(subject);
+    subject.isHeld = false;
   }
 
   #unlink(subject: Subject): void {
@@ -200,6 +193,28 @@ export class MemoryStore implements CounterStore {
     this.#remove(oldest);
     if (oldest.endsAt > nowSeconds) this.#evicted += 1;
   }
+}
+
+/** @param earlier what the hits before it in the call charge */
+function read(
+  hit: Hit,
+  { standing, target }: ResolvedHit,
+  subject: Subject | undefined,
+  nowSeconds: number,
+  earlier: Earlier | undefined,
+): Found {
+  if (target === undefined) return { standing, windows: [], counts: [] };
+  const { windows } = target;
+  const counts: number[] = [];
+  let fits = true;
+  for (const { seconds, algorithm, max } of windows) {
+    const stored = earlier?.get(target.subject, seconds) ?? subject?.get(seconds);
+    const { start, used } = algorithm.current(stored, seconds, nowSeconds);
+    counts.push(start, used);
+    if (isOver(used, hit.need, max)) fits = false;
+  }
+  if (earlier !== undefined && (fits || hit.charging !== 'together')) earlier.set(target, hit.cost, counts);
+  return { standing, windows, counts };
 }
 
 /** Callers choose how long a value is: however many subjects are held, what they take is known. */
