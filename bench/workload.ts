@@ -10,7 +10,7 @@ export const METHOD_PATH = '/envoy.service.ratelimit.v3.RateLimitService/ShouldR
 /** One key of so many is spent, and so is one request of so many. */
 export const SPENT_EVERY = 10;
 
-const DOMAIN = 'bench';
+export const DOMAIN = 'bench';
 
 // Two windows for everybody. No run comes near the first limit's maxima. The other's year admits one request of a key
 // and denies all later ones; it ends once in 365 days, so no verdict changes while a benchmark runs.
@@ -76,7 +76,7 @@ export function recordsOf(count: number, registered: Registered): StoredKey[] {
 const OWN_REQUESTS = 90_000_000;
 
 /** As long as a real key, a prefix, 32 characters and 6 of checksum; but the checksum is wrong, so there can be no record. */
-function foreignKey(index: number): string {
+export function foreignKey(index: number): string {
   return KEY_PREFIXES[typeOf(index)] + String(index).padStart(38, '0');
 }
 

@@ -36,10 +36,12 @@ export class Breaker {
     return this.#open;
   }
 
-  /** What became of one call. Calls that end while it is open change nothing: the probe decides. */
-  record(failed: boolean, cause?: Undecidable): void {
+  /**
+   * What became of one call. Calls that end while it is open change nothing: the probe decides.
+   * @param now by the breaker's clock; for who has just read it
+   */
+  record(failed: boolean, cause?: Undecidable, now = this.#options.clock.monotonicMillis()): void {
     if (this.#open) return;
-    const now = this.#options.clock.monotonicMillis();
     if (now >= this.#periodEndsAt) {
       this.#periodEndsAt = now + PERIOD_MILLIS;
       this.#calls = 0;

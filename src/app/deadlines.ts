@@ -1,11 +1,14 @@
 /** Deadlines that a stalled event loop cannot run out: time in which no reply could have been read hardly counts. */
 import type { Clock } from '../ports/clock.ts';
 
-/** Something that ends by itself or is told that its time is over. */
-export interface Expiring {
-  /** Called once for every time it was added, unless `done` was set before. May add itself again. */
-  expire(): void;
-  done: boolean;
+/** Something that is told that its time is over, unless it is removed before. */
+export abstract class Expiring {
+  /** Where it waits, and as which one there; undefined: nowhere. The ring's own. */
+  slot: Expiring[] | undefined = undefined;
+  at = 0;
+
+  /** Called once for every time it was added, unless it was removed before. May add itself again. */
+  abstract expire(): void;
 }
 
 // Fine enough for Envoy's default of 20 ms, coarse enough to cost nothing.
@@ -35,18 +38,37 @@ export class Deadlines {
     this.#slots = Array.from({ length: slots }, () => []);
   }
 
-  /** Expires `call` after `millis` (1 … millisMax), within a tick, unless it is done by then. */
-  add(call: Expiring, millis: number): void {
-    if (!this.#ticking) this.#start();
-    const sinceTick = Math.min(this.#clock.monotonicMillis() - this.#tickedAt, TURN_MILLIS_MAX);
-    const slot = Math.floor((this.#counted + sinceTick + millis) / TICK_MILLIS);
-    this.#slots[Math.max(slot, this.#swept + 1) % this.#slots.length]?.push(call);
+  /**
+   * Expires `call` after `millis` (1 … millisMax), within a tick, unless it is removed by then.
+   * @param now by the clock of the ring; for who has just read it
+   */
+  add(call: Expiring, millis: number, now = this.#clock.monotonicMillis()): void {
+    if (!this.#ticking) this.#start(now);
+    const sinceTick = Math.min(now - this.#tickedAt, TURN_MILLIS_MAX);
+    const due = Math.floor((this.#counted + sinceTick + millis) / TICK_MILLIS);
+    const slot = this.#slots[Math.max(due, this.#swept + 1) % this.#slots.length] as Expiring[];
+    call.slot = slot;
+    call.at = slot.length;
+    slot.push(call);
     this.#waiting += 1;
   }
 
-  #start(): void {
+  /** Forgets `call`, if it still waits, with everything that it holds: most calls end long before their deadline. */
+  remove(call: Expiring): void {
+    const { slot, at } = call;
+    if (slot === undefined) return;
+    const last = slot.pop() as Expiring;
+    if (last !== call) {
+      slot[at] = last;
+      last.at = at;
+    }
+    call.slot = undefined;
+    this.#waiting -= 1;
+  }
+
+  #start(now: number): void {
     this.#ticking = true;
-    this.#tickedAt = this.#clock.monotonicMillis();
+    this.#tickedAt = now;
     this.#schedule();
   }
 
@@ -69,9 +91,9 @@ export class Deadlines {
 
   #sweep(index: number): void {
     const slot = this.#slots[index] as Expiring[];
-    if (slot.length === 0) return;
-    this.#slots[index] = [];
-    this.#waiting -= slot.length;
-    for (const call of slot) if (!call.done) call.expire();
+    for (let call = slot[0]; call !== undefined; call = slot[0]) {
+      this.remove(call);
+      call.expire();
+    }
   }
 }

@@ -8,7 +8,7 @@
 import type { Hit } from '../core/hit.ts';
 import type { Window } from '../core/limit.ts';
 import { type Plan, withoutCharge } from '../core/plan.ts';
-import { denialOf, type Found, outcomeOf, type Taken } from '../core/verdict.ts';
+import { type Found, outcomeOf, type Taken, Votes } from '../core/verdict.ts';
 import { isOver } from '../core/window.ts';
 import type { Clock } from '../ports/clock.ts';
 
@@ -89,8 +89,12 @@ export class DeniedCache {
     const known: Known = isUnclear ? hits.map(() => undefined) : found;
     const asked = hits.filter((_, index) => known[index] === undefined);
     this.counts.hits += hits.length - asked.length;
+    const votes = new Votes();
+    hits.forEach(({ denies }, index) => {
+      votes.add(denies, known[index] !== undefined);
+    });
     return {
-      asked: denialOf(hits, (_, index) => known[index] !== undefined) === 'none' ? asked : asked.map(withoutCharge),
+      asked: votes.denial === 'none' ? asked : asked.map(withoutCharge),
       complete: (taken) => {
         const whole = this.#complete(hits, known, taken);
         hits.forEach((hit, index) => {

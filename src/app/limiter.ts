@@ -13,7 +13,7 @@ import type { Taken } from '../core/verdict.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CallTrace, Door, ObservedCall, RequestObserver } from '../ports/observer.ts';
 import type { PolicySource } from '../ports/policy-source.ts';
-import type { DeniedCache } from './denied-cache.ts';
+import type { DeniedCache, Recalled } from './denied-cache.ts';
 import type { StoreGuard } from './store-guard.ts';
 
 export interface LimiterOptions {
@@ -64,23 +64,19 @@ export class Limiter {
     this.#check(request, call.door);
     let policy: DomainPolicy | undefined;
     let plan: Plan | undefined;
-    const observed = (): ObservedCall => ({
-      door: call.door,
-      domain: policy?.domain,
-      requestedDomain: request.domain,
-      durationMillis: clock.monotonicMillis() - startedAt,
-    });
     try {
       policy = this.#policyOf(request);
       plan = planOf(request, policy, hasher, modes);
       const taken = await this.#take(plan, call);
       const decision = settle(plan, taken);
       call.trace?.decided(policy?.domain, decision);
-      observer.decided(observed(), decision);
+      observer.decided(this.#observed(request, call, policy, startedAt), decision);
       if (failsFor(plan, taken, decision)) throw new InvalidApiKey();
       return this.#decided(request, policy, decision);
     } catch (error) {
-      if (error instanceof Undecidable) observer.undecided(observed(), error, plan);
+      if (error instanceof Undecidable) {
+        observer.undecided(this.#observed(request, call, policy, startedAt), error, plan);
+      }
       throw error;
     }
   }
@@ -105,6 +101,16 @@ export class Limiter {
     return policies.get(domain);
   }
 
+  #observed(
+    { domain: requestedDomain }: LimitRequest,
+    { door }: Call,
+    policy: DomainPolicy | undefined,
+    startedAt: number,
+  ): ObservedCall {
+    const durationMillis = this.#options.clock.monotonicMillis() - startedAt;
+    return { door, domain: policy?.domain, requestedDomain, durationMillis };
+  }
+
   #decided(request: LimitRequest, policy: DomainPolicy | undefined, decision: Decision): Decided {
     const { responseHeaders, hasDynamicMetadata, hasher } = this.#options;
     return {
@@ -114,22 +120,30 @@ export class Limiter {
     };
   }
 
-  async #take(plan: Plan, call: Call): Promise<Taken> {
+  #take(plan: Plan, call: Call): Promise<Taken> | Taken {
     // What meets no limit, or is refused by its form, is answered without the store, and so during its outages, too.
     if (plan.hits.length === 0) return { nowSeconds: Math.floor(this.#options.clock.nowMillis() / 1_000), found: [] };
-    const recalled = this.#options.denied?.recall(plan);
-    if (recalled === undefined) return this.#askStore(plan.hits, call);
-    return recalled.complete(recalled.asked.length === 0 ? undefined : await this.#askStore(recalled.asked, call));
+    const { denied } = this.#options;
+    return denied === undefined ? this.#askStore(plan.hits, call) : this.#askRest(denied.recall(plan), call);
   }
 
-  async #askStore(hits: readonly Hit[], call: Call): Promise<Taken> {
-    const endStoreCall = call.trace?.storeCall(hits.length);
+  async #askRest({ asked, complete }: Recalled, call: Call): Promise<Taken> {
+    return complete(asked.length === 0 ? undefined : await this.#askStore(asked, call));
+  }
+
+  #askStore(hits: readonly Hit[], call: Call): Promise<Taken> {
+    const { store } = this.#options;
+    return call.trace === undefined ? store.take(hits, call.remainingMillis) : this.#askTraced(hits, call, call.trace);
+  }
+
+  async #askTraced(hits: readonly Hit[], call: Call, trace: CallTrace): Promise<Taken> {
+    const endStoreCall = trace.storeCall(hits.length);
     try {
       const taken = await this.#options.store.take(hits, call.remainingMillis);
-      endStoreCall?.(undefined);
+      endStoreCall(undefined);
       return taken;
     } catch (error) {
-      endStoreCall?.(error instanceof Undecidable ? error : undefined);
+      endStoreCall(error instanceof Undecidable ? error : undefined);
       throw error;
     }
   }

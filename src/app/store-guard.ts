@@ -7,7 +7,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { CounterStore } from '../ports/counter-store.ts';
 import type { DecisionObserver } from '../ports/observer.ts';
 import { Breaker } from './breaker.ts';
-import { Deadlines, type Expiring } from './deadlines.ts';
+import { Deadlines, Expiring } from './deadlines.ts';
 
 export interface StoreGuardOptions {
   readonly store: CounterStore;
@@ -24,10 +24,41 @@ const BUSY_TIMEOUTS = 2;
 // What noticing the deadline and the way back take; of a short deadline no more than a third.
 const CALLER_MARGIN_MILLIS = 6;
 
+interface StoreCallParts<T> {
+  /** Nobody is told what becomes of it but who asked. */
+  readonly isProbe: boolean;
+  readonly startedAt: number;
+  /** How long it waits for a store that is silent. */
+  readonly millis: number;
+  /** How much longer for one that answers others meanwhile. */
+  readonly patience: number;
+  readonly resolve: (answer: T) => void;
+  readonly reject: (reason: Undecidable) => void;
+  readonly onExpired: (call: StoreCall<never>) => void;
+}
+
+/** One question that waits for its answer. */
+class StoreCall<T> extends Expiring {
+  readonly parts: StoreCallParts<T>;
+  patience: number;
+  done = false;
+
+  constructor(parts: StoreCallParts<T>) {
+    super();
+    this.parts = parts;
+    this.patience = parts.patience;
+  }
+
+  expire(): void {
+    this.parts.onExpired(this);
+  }
+}
+
 export class StoreGuard {
   readonly #options: StoreGuardOptions;
   readonly #deadlines: Deadlines;
   readonly #breaker: Breaker;
+  readonly #onExpired = (call: StoreCall<never>): void => this.#expire(call);
   #waiting = 0;
   #probing: Promise<void> | undefined;
   /** When the store last answered a call without an error. */
@@ -61,28 +92,16 @@ export class StoreGuard {
    * Any call of the store, or of what lives beside it.
    * @throws Undecidable, always without waiting for the store any longer
    */
-  async ask<T>(call: () => Promise<T>, callerMillis?: number): Promise<T> {
-    const leftMillis = this.#leftFor(callerMillis);
-    const { clock, observer, timeoutMillis } = this.#options;
-    const startedAt = clock.monotonicMillis();
-    try {
-      const answer = await this.#bounded(call, leftMillis);
-      this.#breaker.record(false);
-      observer.storeCalled(clock.monotonicMillis() - startedAt, undefined);
-      return answer;
-    } catch (error) {
-      const reason = asUndecidable(error);
-      // A caller in a hurry says nothing about a store that answered others meanwhile.
-      const isHurry = leftMillis < timeoutMillis && this.#repliedAt >= startedAt;
-      if (reason.code !== 'STORE_TIMEOUT' || !isHurry) this.#breaker.record(true, reason);
-      observer.storeCalled(clock.monotonicMillis() - startedAt, reason);
-      throw reason;
-    }
+  ask<T>(question: () => Promise<T>, callerMillis?: number): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const leftMillis = this.#leftFor(callerMillis);
+      this.#begin(question, this.#callWithin(leftMillis, false, resolve, reject));
+    });
   }
 
   /** Whether the store answers now. Asked by many at once, it asks once. */
   probe(): Promise<void> {
-    this.#probing ??= this.#bounded(() => this.#options.store.probe(), this.#options.timeoutMillis).finally(() => {
+    this.#probing ??= this.#probe().finally(() => {
       this.#probing = undefined;
     });
     return this.#probing;
@@ -103,52 +122,82 @@ export class StoreGuard {
     return left;
   }
 
-  /** @param ask may throw as well as reject */
-  #bounded<T>(ask: () => Promise<T>, leftMillis: number): Promise<T> {
-    const { clock, timeoutMillis } = this.#options;
-    const millis = Math.min(timeoutMillis, leftMillis);
-    let patience = Math.min(BUSY_TIMEOUTS * timeoutMillis, leftMillis - millis);
-    return new Promise<T>((resolve, reject) => {
-      this.#waiting += 1;
-      const settle = (): void => {
-        call.done = true;
-        this.#waiting -= 1;
-      };
-      const call: Expiring = {
-        done: false,
-        expire: () => {
-          const silentMillis = clock.monotonicMillis() - this.#repliedAt;
-          const moreMillis = Math.min(patience, millis - silentMillis);
-          if (moreMillis > 0) {
-            patience -= moreMillis;
-            this.#deadlines.add(call, moreMillis);
-            return;
-          }
-          settle();
-          reject(new Undecidable('STORE_TIMEOUT', `the counter store did not answer within ${Math.floor(millis)} ms`));
-        },
-      };
-      asked(ask).then(
-        (value) => {
-          this.#repliedAt = clock.monotonicMillis();
-          if (call.done) return;
-          settle();
-          resolve(value);
-        },
-        (error: unknown) => {
-          if (call.done) return;
-          settle();
-          reject(asUndecidable(error));
-        },
-      );
-      this.#deadlines.add(call, millis);
+  #probe(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const call = this.#callWithin(Number.POSITIVE_INFINITY, true, resolve, reject);
+      this.#begin(() => this.#options.store.probe(), call);
     });
   }
-}
 
-/** What throws before it gives a promise is a failed promise like any other. */
-async function asked<T>(ask: () => Promise<T>): Promise<T> {
-  return ask();
+  #callWithin<T>(
+    leftMillis: number,
+    isProbe: boolean,
+    resolve: (answer: T) => void,
+    reject: (reason: Undecidable) => void,
+  ): StoreCall<T> {
+    const { clock, timeoutMillis } = this.#options;
+    const millis = Math.min(timeoutMillis, leftMillis);
+    const patience = Math.min(BUSY_TIMEOUTS * timeoutMillis, leftMillis - millis);
+    const startedAt = clock.monotonicMillis();
+    return new StoreCall({ isProbe, startedAt, millis, patience, resolve, reject, onExpired: this.#onExpired });
+  }
+
+  /** @param question may throw as well as reject */
+  #begin<T>(question: () => Promise<T>, call: StoreCall<T>): void {
+    this.#waiting += 1;
+    this.#deadlines.add(call, call.parts.millis, call.parts.startedAt);
+    try {
+      question().then(
+        (answer) => this.#answered(call, answer),
+        (error: unknown) => this.#failed(call, asUndecidable(error)),
+      );
+    } catch (error) {
+      this.#failed(call, asUndecidable(error));
+    }
+  }
+
+  #answered<T>(call: StoreCall<T>, answer: T): void {
+    const now = this.#options.clock.monotonicMillis();
+    this.#repliedAt = now;
+    if (call.done) return;
+    this.#end(call);
+    call.parts.resolve(answer);
+    if (call.parts.isProbe) return;
+    this.#breaker.record(false, undefined, now);
+    this.#options.observer.storeCalled(now - call.parts.startedAt, undefined);
+  }
+
+  #failed<T>(call: StoreCall<T>, reason: Undecidable): void {
+    if (call.done) return;
+    this.#end(call);
+    call.parts.reject(reason);
+    if (call.parts.isProbe) return;
+    const { clock, observer, timeoutMillis } = this.#options;
+    const now = clock.monotonicMillis();
+    // A caller in a hurry says nothing about a store that answered others meanwhile.
+    const isHurry = call.parts.millis < timeoutMillis && this.#repliedAt >= call.parts.startedAt;
+    if (reason.code !== 'STORE_TIMEOUT' || !isHurry) this.#breaker.record(true, reason, now);
+    observer.storeCalled(now - call.parts.startedAt, reason);
+  }
+
+  #expire(call: StoreCall<never>): void {
+    const { clock } = this.#options;
+    const silentMillis = clock.monotonicMillis() - this.#repliedAt;
+    const moreMillis = Math.min(call.patience, call.parts.millis - silentMillis);
+    if (moreMillis > 0) {
+      call.patience -= moreMillis;
+      this.#deadlines.add(call, moreMillis);
+      return;
+    }
+    const text = `the counter store did not answer within ${Math.floor(call.parts.millis)} ms`;
+    this.#failed(call, new Undecidable('STORE_TIMEOUT', text));
+  }
+
+  #end<T>(call: StoreCall<T>): void {
+    call.done = true;
+    this.#waiting -= 1;
+    this.#deadlines.remove(call);
+  }
 }
 
 function asUndecidable(error: unknown): Undecidable {

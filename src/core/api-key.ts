@@ -21,7 +21,6 @@ const KEY_CHARACTERS = UNCHECKED_CHARACTERS + CHECKSUM_CHARACTERS;
 export const KEY_ID = /^key_[0-9A-Za-z]{12}$/;
 
 const ID_PREFIX = 'key_';
-const SHAPE = /^c[sp]k_[0-9A-Za-z]{38}$/;
 
 /** A text that has the form of a key and the right checksum; whether such a key was ever handed out is not known here. */
 export interface WellFormedKey {
@@ -49,12 +48,29 @@ export type RandomBytes = (count: number) => Uint8Array;
 
 /** @returns undefined for everything that no registry can have handed out: a mistyped key costs no look-up */
 export function parseKey(text: string): WellFormedKey | undefined {
-  if (text.length !== KEY_CHARACTERS || !SHAPE.test(text)) return undefined;
-  if (checksum(text, UNCHECKED_CHARACTERS) !== text.slice(UNCHECKED_CHARACTERS)) return undefined;
-  return {
-    type: text.charAt(1) === 's' ? 'secret' : 'publishable',
-    id: ID_PREFIX + text.slice(PREFIX_CHARACTERS, PREFIX_CHARACTERS + ID_CHARACTERS),
-  };
+  if (text.length !== KEY_CHARACTERS) return undefined;
+  const type = typeOf(text);
+  if (type === undefined || !isChecked(text)) return undefined;
+  return { type, id: ID_PREFIX + text.slice(PREFIX_CHARACTERS, PREFIX_CHARACTERS + ID_CHARACTERS) };
+}
+
+function typeOf(text: string): KeyType | undefined {
+  for (const type of KEY_TYPES) if (text.startsWith(KEY_PREFIXES[type])) return type;
+  return undefined;
+}
+
+/** Whether there are digits alone behind the prefix, the last ones those of the checksum. Looks at each character once. */
+function isChecked(text: string): boolean {
+  let crc = crcOf(text, PREFIX_CHARACTERS);
+  let told = 0;
+  for (let at = PREFIX_CHARACTERS; at < KEY_CHARACTERS; at++) {
+    const code = text.charCodeAt(at);
+    const digit = code < DIGITS.length ? (DIGITS[code] as number) : NO_DIGIT;
+    if (digit === NO_DIGIT) return false;
+    if (at < UNCHECKED_CHARACTERS) crc = crcWith(crc, code);
+    else told = told * BASE62.length + digit;
+  }
+  return told === crcEnd(crc);
 }
 
 export interface NewKey {
@@ -98,13 +114,9 @@ function randomBase62(count: number, random: RandomBytes): string {
   return text;
 }
 
-/** CRC-32 (ISO 3309) of the first characters, in base62, six digits. */
+/** Of the first characters, in base62, six digits. */
 function checksum(text: string, characters: number): string {
-  let crc = -1;
-  for (let at = 0; at < characters; at++) {
-    crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ text.charCodeAt(at)) & 0xff] as number);
-  }
-  let rest = (crc ^ -1) >>> 0;
+  let rest = crcEnd(crcOf(text, characters));
   let digits = '';
   for (let digit = 0; digit < CHECKSUM_CHARACTERS; digit++) {
     digits = BASE62.charAt(rest % 62) + digits;
@@ -112,6 +124,28 @@ function checksum(text: string, characters: number): string {
   }
   return digits;
 }
+
+/** CRC-32 (ISO 3309) of the first characters, not ended. */
+function crcOf(text: string, characters: number): number {
+  let crc = -1;
+  for (let at = 0; at < characters; at++) crc = crcWith(crc, text.charCodeAt(at));
+  return crc;
+}
+
+function crcWith(crc: number, code: number): number {
+  return (crc >>> 8) ^ (CRC_TABLE[(crc ^ code) & 0xff] as number);
+}
+
+function crcEnd(crc: number): number {
+  return (crc ^ -1) >>> 0;
+}
+
+const NO_DIGIT = 255;
+/** What each ASCII character is worth in base62. */
+const DIGITS = Uint8Array.from({ length: 128 }, (_, code) => {
+  const digit = BASE62.indexOf(String.fromCharCode(code));
+  return digit < 0 ? NO_DIGIT : digit;
+});
 
 const CRC_TABLE = Int32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte;

@@ -43,9 +43,9 @@ export class PolicyCompiler {
 
   /** For the last call: the policy is not copied, and nothing may be added to it. */
   policy(): DomainPolicy {
-    const { children, wildcards } = this.#root;
+    const { children, wildcards, nameCharsMax } = this.#root;
     const { headerStyle, writtenHeaderStyle } = this.#styles ?? headerStyleOf(undefined, false, undefined);
-    return { domain: this.#domain, headerStyle, writtenHeaderStyle, root: { children, wildcards } };
+    return { domain: this.#domain, headerStyle, writtenHeaderStyle, root: { children, wildcards, nameCharsMax } };
   }
 }
 
@@ -81,20 +81,22 @@ interface Around {
   readonly key: string;
 }
 
-const NOTHING: Level = { children: new Map(), wildcards: [] };
+const NOTHING: Level = { children: new Map(), wildcards: [], nameCharsMax: 0 };
 
 /** The rules of one place, to which one definition after the other adds its own. */
 class GrowingLevel {
   readonly children: Map<string, PolicyNode>;
   readonly wildcards: WildcardNode[];
+  nameCharsMax: number;
   /** The keys of rules with `api_keys`. */
   readonly #keyed: Set<string>;
   /** Of names without `*`: what stands before each `_`, with one of the names. Undefined until a later rule needs it. */
   #beginnings: Map<string, string> | undefined;
 
-  constructor({ children, wildcards }: Level = NOTHING) {
+  constructor({ children, wildcards, nameCharsMax }: Level = NOTHING) {
     this.children = new Map(children);
     this.wildcards = [...wildcards];
+    this.nameCharsMax = nameCharsMax;
     this.#keyed = new Set(keysOf([...children.values()]));
   }
 
@@ -119,6 +121,7 @@ class GrowingLevel {
     }
     const node = compileNode(descriptor, at, { names: here, hasKey: above.hasKey });
     this.children.set(name, node);
+    this.nameCharsMax = Math.max(this.nameCharsMax, name.length);
     return { name, node };
   }
 
@@ -167,7 +170,7 @@ function compileLevel(descriptors: readonly DescriptorDefinition[], path: Path, 
   if (descriptors.length === 0) return NOTHING;
   const level = new GrowingLevel();
   level.add(descriptors, path, above);
-  return { children: level.children, wildcards: level.wildcards };
+  return { children: level.children, wildcards: level.wildcards, nameCharsMax: level.nameCharsMax };
 }
 
 function isWildcard(node: PolicyNode): node is WildcardNode {

@@ -5,12 +5,12 @@ import type { Limit, Window } from './limit.ts';
 import type { Plan, PlannedDescriptor } from './plan.ts';
 import {
   type Denial,
-  denialOf,
   type Found,
   isChargedHit,
   type Outcome,
   type Taken,
   type Verdict,
+  Votes,
   verdictOf,
 } from './verdict.ts';
 import { charged, isOver } from './window.ts';
@@ -75,17 +75,13 @@ export interface Decision {
 
 /** @param taken the answer to exactly these hits; without hits no store is asked, so that such answers hold during an outage */
 export function settle(plan: Plan, taken: Taken): Decision {
-  const verdict = verdictOf(plan.hits, taken.found);
-  // SHADOW_MODE apart, under which hits deny nothing. A refused key has no hit, and a say all the same.
-  const denial = denialOf(plan.descriptors, ({ hitAt }) => hitAt < 0 || verdict.outcomes[hitAt] !== 'fits');
+  const { stopped, outcomes } = verdictOf(plan.hits, taken.found);
+  const denial = denialOf(plan, outcomes);
   const denied = denial !== 'none' && !plan.shadow;
-  const settled: Settled = { plan, taken, verdict: { ...verdict, denied }, denial: denied ? denial : 'none' };
-  const statuses = plan.descriptors.map((planned): Status => {
-    if (planned === undefined) return NO_LIMIT;
-    if (planned.outcome === 'unlimited') return { ...NO_LIMIT, limit: planned.limit };
-    if (planned.outcome === 'refused') return refusedStatus(planned, planned.limit, settled.denial);
-    return statusOf(planned, settled);
-  });
+  const verdict = { denied, stopped, outcomes };
+  const settled: Settled = { plan, taken, verdict, denial: denied ? denial : 'none' };
+  const statuses: Status[] = [];
+  for (const planned of plan.descriptors) statuses.push(statusOf(planned, settled));
   return {
     allowed: !denied,
     reason: overallReason(statuses, denial, denied),
@@ -94,6 +90,16 @@ export function settle(plan: Plan, taken: Taken): Decision {
     deciding: decidingOf(statuses, denied),
     globallyShadowed: denial !== 'none' && plan.shadow,
   };
+}
+
+/** SHADOW_MODE apart, under which hits deny nothing. A refused key has no hit, and a say all the same. */
+function denialOf({ descriptors }: Plan, outcomes: readonly Outcome[]): Denial {
+  const votes = new Votes();
+  for (const planned of descriptors) {
+    if (planned === undefined) continue;
+    votes.add(planned.denies, planned.hitAt < 0 || outcomes[planned.hitAt] !== 'fits');
+  }
+  return votes.denial;
 }
 
 interface Settled {
@@ -113,7 +119,8 @@ function isDenying({ denies }: PlannedDescriptor, denial: Denial): boolean {
  * Whether the policy wants a call to fail because of an API key that is no longer good.
  * @param decision of these
  */
-export function failsFor({ descriptors, hits }: Plan, taken: Taken, { statuses }: Decision): boolean {
+export function failsFor({ descriptors, hits }: Plan, taken: Taken, { allowed, statuses }: Decision): boolean {
+  if (allowed) return false;
   return descriptors.some((planned, index) => {
     if (!planned?.failsInactive || statuses[index]?.denies !== true) return false;
     const { standing } = taken.found[planned.hitAt] as Found;
@@ -129,12 +136,14 @@ export function isOverLimit({ reason }: Status): boolean {
 
 /** The window with the least left; among equals the one that ends last. After a denial: of those that deny, the one that ends last. */
 export function mostRestrictive(readings: readonly WindowReading[]): WindowReading | undefined {
-  const denying = readings.filter((reading) => reading.over);
-  if (denying.length > 0) return denying.reduce((best, next) => (next.endsAt > best.endsAt ? next : best));
-  return readings.reduce<WindowReading | undefined>(
-    (best, next) => (best === undefined || isTighter(next, best) ? next : best),
-    undefined,
-  );
+  let best: WindowReading | undefined;
+  for (const next of readings) if (best === undefined || isWorse(next, best)) best = next;
+  return best;
+}
+
+function isWorse(next: WindowReading, best: WindowReading): boolean {
+  if (next.over !== best.over) return next.over;
+  return outranks(next, best, next.over);
 }
 
 const NO_LIMIT: Status = {
@@ -147,7 +156,14 @@ const NO_LIMIT: Status = {
   counted: undefined,
 };
 
-function statusOf(planned: PlannedDescriptor, { plan, taken, verdict, denial }: Settled): Status {
+function statusOf(planned: PlannedDescriptor | undefined, settled: Settled): Status {
+  if (planned === undefined) return NO_LIMIT;
+  if (planned.outcome === 'unlimited') return { ...NO_LIMIT, limit: planned.limit };
+  if (planned.outcome === 'refused') return refusedStatus(planned, planned.limit, settled.denial);
+  return countedStatus(planned, settled);
+}
+
+function countedStatus(planned: PlannedDescriptor, { plan, taken, verdict, denial }: Settled): Status {
   const hit = plan.hits[planned.hitAt] as Hit;
   const found = taken.found[planned.hitAt] as Found;
   const outcome = verdict.outcomes[planned.hitAt] as Outcome;
@@ -155,11 +171,14 @@ function statusOf(planned: PlannedDescriptor, { plan, taken, verdict, denial }: 
   const isOwn = standing === undefined || isRecordsOwn(standing);
   const policyLimit = isOwn ? planned.limit : planned.unknownLimit;
   if (outcome === 'refused') return refusedStatus(planned, policyLimit, denial);
-  const limit = windows === policyLimit.windows ? policyLimit : { ...policyLimit, windows };
+  const limit = windows === policyLimit.windows ? policyLimit : { ...policyLimit, windows, passing: true };
   const isCharged = isChargedHit(hit, outcome, verdict);
   const readings = readingsOf(hit, found, isCharged);
   const over = outcome === 'over';
   const reported = mostRestrictive(readings);
+  const hits = Math.max(0, hit.cost);
+  // envoyproxy/ratelimit tells what its counter stands at, which in stop mode is without what was not added.
+  const added = hit.charging === 'stop' && !isCharged ? 0 : hits;
   const at = readings.indexOf(reported as WindowReading);
   return {
     reason: reasonOf(limit, hit, over),
@@ -168,30 +187,15 @@ function statusOf(planned: PlannedDescriptor, { plan, taken, verdict, denial }: 
     reported,
     denies: over && isDenying(planned, denial),
     quota: planned.quota,
-    counted: countedOf(isOwn ? planned.statsKey : planned.unknownStatsKey, hit, found, { limit, over, isCharged, at }),
-  };
-}
-
-interface Outcomes {
-  readonly limit: Limit;
-  readonly over: boolean;
-  readonly isCharged: boolean;
-  /** The index of the reported window. */
-  readonly at: number;
-}
-
-function countedOf(statsKey: string, hit: Hit, found: Found, { limit, over, isCharged, at }: Outcomes): Counted {
-  const hits = Math.max(0, hit.cost);
-  // envoyproxy/ratelimit tells what its counter stands at, which in stop mode is without what was not added.
-  const added = hit.charging === 'stop' && !isCharged ? 0 : hits;
-  return {
-    statsKey,
-    hits,
-    used: (found.counts[2 * at + 1] as number) + added,
-    max: (found.windows[at] as Window).max,
-    over,
-    cached: found.cached === true,
-    shadow: limit.shadow,
+    counted: {
+      statsKey: isOwn ? planned.statsKey : planned.unknownStatsKey,
+      hits,
+      used: (found.counts[2 * at + 1] as number) + added,
+      max: (windows[at] as Window).max,
+      over,
+      cached: found.cached === true,
+      shadow: limit.shadow,
+    },
   };
 }
 
@@ -200,18 +204,21 @@ function refusedStatus(planned: PlannedDescriptor, limit: Limit, denial: Denial)
   return { ...NO_LIMIT, reason, limit, quota: planned.quota, denies: isDenying(planned, denial) };
 }
 
-function readingsOf(hit: Hit, { windows, counts }: Found, isCharged: boolean): WindowReading[] {
-  return windows.map((window, index) => {
+function readingsOf({ cost, need }: Hit, { windows, counts }: Found, isCharged: boolean): WindowReading[] {
+  const readings: WindowReading[] = [];
+  for (let index = 0; index < windows.length; index++) {
+    const window = windows[index] as Window;
     const start = counts[2 * index] as number;
     const before = counts[2 * index + 1] as number;
-    const used = isCharged ? charged(before, hit.cost) : before;
-    return {
+    const used = isCharged ? charged(before, cost) : before;
+    readings.push({
       window,
       remaining: Math.max(0, window.max - used),
       endsAt: window.algorithm.end({ start, used }, window.seconds),
-      over: isOver(before, hit.need, window.max),
-    };
-  });
+      over: isOver(before, need, window.max),
+    });
+  }
+  return readings;
 }
 
 function reasonOf(limit: Limit, hit: Hit, over: boolean): Reason {
@@ -223,8 +230,11 @@ function reasonOf(limit: Limit, hit: Hit, over: boolean): Reason {
 
 function decidingOf(statuses: readonly Status[], denied: boolean): Status | undefined {
   // No other status can be mended by waiting as long as the key is refused.
-  let deciding = statuses.find(({ reason, denies }) => reason === 'invalid_api_key' && denies);
-  if (deciding !== undefined) return deciding;
+  if (denied) {
+    const refused = statuses.find(({ reason, denies }) => reason === 'invalid_api_key' && denies);
+    if (refused !== undefined) return refused;
+  }
+  let deciding: Status | undefined;
   for (const status of statuses) {
     if (status.reported === undefined || status.limit?.shadow === true) continue;
     if (denied && !status.denies) continue;
@@ -243,11 +253,22 @@ function isTighter(next: WindowReading, best: WindowReading): boolean {
 
 /** What no waiting helps is worth telling first. */
 function overallReason(statuses: readonly Status[], denial: Denial, denied: boolean): Reason {
-  if (denied) {
-    const reasons = new Set(statuses.filter(({ denies }) => denies).map(({ reason }) => reason));
-    for (const reason of ['invalid_api_key', 'cost_exceeds_limit'] as const) if (reasons.has(reason)) return reason;
-    return 'over_limit';
+  if (denied) return deniedReason(statuses);
+  if (denial !== 'none') return 'shadowed';
+  let reason: Reason = 'no_limit';
+  for (const status of statuses) {
+    if (status.reason === 'shadowed') return 'shadowed';
+    if (status.counted !== undefined) reason = 'within_limit';
   }
-  if (denial !== 'none' || statuses.some(({ reason }) => reason === 'shadowed')) return 'shadowed';
-  return statuses.some(({ counted }) => counted !== undefined) ? 'within_limit' : 'no_limit';
+  return reason;
+}
+
+function deniedReason(statuses: readonly Status[]): Reason {
+  let reason: Reason = 'over_limit';
+  for (const status of statuses) {
+    if (!status.denies) continue;
+    if (status.reason === 'invalid_api_key') return status.reason;
+    if (status.reason === 'cost_exceeds_limit') reason = status.reason;
+  }
+  return reason;
 }

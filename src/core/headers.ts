@@ -1,6 +1,6 @@
 /** What a decision tells the caller: header fields and body, in the style that its domain has chosen. */
 import { type Decision, isOverLimit, type Reason, type Status, type WindowReading } from './decision.ts';
-import type { Window } from './limit.ts';
+import type { Limit, Window } from './limit.ts';
 import type { HeaderStyle } from './policy.ts';
 
 export type Header = readonly [name: string, value: string];
@@ -27,15 +27,18 @@ export function answerOf(decision: Decision, style: HeaderStyle, names?: Referen
   if (deciding?.reported === undefined) return NOTHING;
   // One number for every field that names the instant: E - floor(now), so that they cannot contradict each other.
   const resetSeconds = deciding.reported.endsAt - nowSeconds;
-  const told = decision.statuses.filter((status) => status.reported !== undefined && status.limit?.shadow === false);
-  const headers = fields(style, told, deciding.reported, resetSeconds, nowSeconds);
-  if (decision.allowed) return { ...NOTHING, headers };
+  const headers = fields(style, toldOf(decision.statuses), deciding.reported, resetSeconds, nowSeconds);
+  if (decision.allowed) return { headers, body: undefined, retryAfterSeconds: undefined };
   const body = style === 'ietf' ? quotaExceeded(decision.statuses) : rateLimited(decision.reason, resetSeconds);
-  return {
-    headers: headers.length === 0 ? headers : [...headers, ...denialFields(style, resetSeconds)],
-    body,
-    retryAfterSeconds: resetSeconds,
-  };
+  if (headers.length > 0) addDenialFields(headers, style, resetSeconds);
+  return { headers, body, retryAfterSeconds: resetSeconds };
+}
+
+/** Limits that are shadowed, or that nothing was counted by, are not for callers. */
+function toldOf(statuses: readonly Status[]): readonly Status[] {
+  const told: Status[] = [];
+  for (const status of statuses) if (status.reported !== undefined && status.limit?.shadow === false) told.push(status);
+  return told;
 }
 
 /** LIMIT_LIMIT_HEADER, LIMIT_REMAINING_HEADER, LIMIT_RESET_HEADER. */
@@ -91,7 +94,7 @@ function documentedFields(told: readonly Status[], reported: WindowReading, rese
   const limit = String(reported.window.max);
   const remaining = String(reported.remaining);
   return [
-    ['RateLimit-Policy', policyField(told.flatMap((status) => bindingWindows(status.limit?.windows ?? [])))],
+    told.length === 1 ? policyHeaderOf((told[0] as Status).limit as Limit) : policyHeader(told),
     ['RateLimit-Limit', limit],
     ['RateLimit-Remaining', remaining],
     ['RateLimit-Reset', String(resetSeconds)],
@@ -101,16 +104,33 @@ function documentedFields(told: readonly Status[], reported: WindowReading, rese
   ];
 }
 
-function denialFields(style: HeaderStyle, resetSeconds: number): Header[] {
-  return [['Retry-After', String(resetSeconds)], ...bodyFields(style)];
+/** By the windows of the policy's own limits, as they are asked for: no decision changes them. */
+const POLICY_HEADERS = new WeakMap<readonly Window[], Header>();
+
+function policyHeaderOf({ windows, passing }: Limit): Header {
+  let header = POLICY_HEADERS.get(windows);
+  if (header === undefined) {
+    header = ['RateLimit-Policy', policyField(bindingWindows(windows))];
+    if (passing !== true) POLICY_HEADERS.set(windows, header);
+  }
+  return header;
 }
 
-function bodyFields(style: HeaderStyle): Header[] {
-  return [
-    ['content-type', style === 'ietf' ? 'application/problem+json' : 'application/json'],
-    ['cache-control', 'no-store'], // RFC 6585 §4: a 429 must not be stored by a cache
-  ];
+function policyHeader(told: readonly Status[]): Header {
+  return ['RateLimit-Policy', policyField(told.flatMap((status) => bindingWindows(status.limit?.windows ?? [])))];
 }
+
+function addDenialFields(headers: Header[], style: HeaderStyle, resetSeconds: number): void {
+  headers.push(['Retry-After', String(resetSeconds)], ...bodyFields(style));
+}
+
+function bodyFields(style: HeaderStyle): readonly Header[] {
+  return style === 'ietf' ? PROBLEM_FIELDS : JSON_FIELDS;
+}
+
+const NO_STORE: Header = ['cache-control', 'no-store']; // RFC 6585 §4: a 429 must not be stored by a cache
+const JSON_FIELDS: readonly Header[] = [['content-type', 'application/json'], NO_STORE];
+const PROBLEM_FIELDS: readonly Header[] = [['content-type', 'application/problem+json'], NO_STORE];
 
 /** No limit applies to a key that is none, and no waiting helps. A gateway may still have to send it as a 429. */
 function invalidKey(style: HeaderStyle): Answer {
@@ -171,16 +191,25 @@ export function sfString(text: string): string {
 }
 
 function rateLimited(reason: Reason, resetSeconds: number): string {
-  return errorBody('RATE_LIMITED', 'Rate limit exceeded.', 429, {
-    retry_after_seconds: resetSeconds,
-    ...(reason === 'cost_exceeds_limit' ? { reason } : {}),
-  });
+  const [before, after] = reason === 'cost_exceeds_limit' ? COST_EXCEEDS_LIMIT : RATE_LIMITED;
+  return before + resetSeconds + after;
 }
 
 /** The error envelope of the documented API: every door's errors have this shape. */
 export function errorBody(code: string, message: string, status: number, details: object): string {
   return JSON.stringify({ error: { code, message, status, details } });
 }
+
+/** The body around its one number. */
+function rateLimitedAround(details: object): readonly [before: string, after: string] {
+  const body = errorBody('RATE_LIMITED', 'Rate limit exceeded.', 429, { retry_after_seconds: NUMBER, ...details });
+  return body.split(String(NUMBER)) as [string, string];
+}
+
+/** No other part of the body. */
+const NUMBER = 123_456_789;
+const RATE_LIMITED = rateLimitedAround({});
+const COST_EXCEEDS_LIMIT = rateLimitedAround({ reason: 'cost_exceeds_limit' satisfies Reason });
 
 /** RFC 9457, with the type and the member of draft-ietf-httpapi-ratelimit-headers-10 §6. */
 function quotaExceeded(statuses: readonly Status[]): string {

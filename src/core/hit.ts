@@ -37,6 +37,12 @@ export interface Hit extends Target, Charge {
   readonly key?: PresentedKey | undefined;
 }
 
+/** Every hit has the same fields in the same order, so that those who read many of them need not tell them apart. */
+export function hitOf({ subject, record, windows }: Target, charge: Charge, key?: PresentedKey): Hit {
+  const { cost, need, charging, denies } = charge;
+  return { subject, record, windows, cost, need, charging, denies, key };
+}
+
 /** An API key that the hit's record may be of. */
 export interface PresentedKey {
   /** One for every hash secret in use, the current one's first; at most two. */

@@ -58,6 +58,8 @@ export interface Limit {
   readonly replaces: readonly string[];
   /** What gateways are told of requests that pass it. */
   readonly metadata: JsonObject | undefined;
+  /** Made for one request, by its override or by an API key's own numbers: nothing is prepared for it. */
+  readonly passing?: boolean | undefined;
 }
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;

@@ -1,13 +1,14 @@
 /** The hits that a request would charge. Pure: what was found in the counters is decision.ts's matter. */
-import type { KeyHasher, KeyType } from './api-key.ts';
+import type { KeyHasher } from './api-key.ts';
 import type { Descriptor, LimitRequest } from './descriptor.ts';
-import type { Charge, Denies, Hit } from './hit.ts';
-import { type Limit, unitWindow } from './limit.ts';
-import { addressesOf, planKey } from './plan-key.ts';
-import { type DomainPolicy, limitAt, type Match, match } from './policy.ts';
+import { type Charge, type Denies, type Hit, hitOf } from './hit.ts';
+import type { Limit } from './limit.ts';
+import { type Met, meet } from './met.ts';
+import { Addresses, planKey } from './plan-key.ts';
+import type { DomainPolicy } from './policy.ts';
 import { statsKeyOf } from './stats-key.ts';
 import { subjectOf } from './subject.ts';
-import { denialOf } from './verdict.ts';
+import { Votes } from './verdict.ts';
 import { COST_MAX } from './window.ts';
 
 /** What holds for all domains, whatever their policies say. */
@@ -52,10 +53,10 @@ export interface Plan {
 }
 
 /** What all descriptors of a request have in common. */
-interface Common {
+export interface Common {
   readonly request: LimitRequest;
   readonly policy: DomainPolicy;
-  readonly addressOf: (descriptor: Descriptor) => string;
+  readonly addresses: Addresses;
   readonly hasher: KeyHasher;
   readonly modes: Modes;
   /** A descriptor in quota mode passes whatever is counted: no other can deny jointly with it. */
@@ -69,23 +70,21 @@ export function planOf(
   hasher: KeyHasher,
   modes: Modes = NO_MODES,
 ): Plan {
+  const { shadow } = modes;
+  if (policy === undefined) return { descriptors: request.descriptors.map(() => undefined), hits: [], shadow };
+  const met = meetAll(request, policy);
+  const quotaPasses = met.some((one) => passesItsQuota(one?.limit, modes));
+  const common = { request, policy, addresses: new Addresses(request), hasher, modes, quotaPasses };
   const descriptors: (PlannedDescriptor | undefined)[] = [];
   const hits: Hit[] = [];
-  const met = request.descriptors.map((descriptor) => policy && meet(descriptor, policy));
-  replace(met);
-  const quotaPasses = met.some((one) => passesItsQuota(one?.limit, modes));
-  const common = policy && { request, policy, addressOf: addressesOf(request), hasher, modes, quotaPasses };
+  const refused = new Votes();
   for (const one of met) {
-    if (one === undefined || common === undefined) {
-      descriptors.push(undefined);
-      continue;
-    }
-    const { hit, ...planned } = planDescriptor(one, common);
-    descriptors.push({ ...planned, hitAt: hit === undefined ? -1 : hits.length });
-    if (hit !== undefined) hits.push(hit);
+    const planned = one && planDescriptor(one, common, hits);
+    descriptors.push(planned);
+    if (planned !== undefined) refused.add(planned.denies, planned.outcome === 'refused');
   }
-  const isRefused = !modes.shadow && denialOf(descriptors, ({ outcome }) => outcome === 'refused') !== 'none';
-  return { descriptors, hits: isRefused ? hits.map(withoutCharge) : hits, shadow: modes.shadow };
+  const isRefused = !shadow && refused.denial !== 'none';
+  return { descriptors, hits: isRefused ? hits.map(withoutCharge) : hits, shadow };
 }
 
 /** A plan that is denied already reads the counters of its other hits, so that each status can be told. */
@@ -93,37 +92,18 @@ export function withoutCharge(hit: Hit): Hit {
   return hit.charging === 'together' ? { ...hit, cost: 0 } : hit;
 }
 
-/** A descriptor and the limit that it meets. */
-export interface Met extends Match {
-  readonly descriptor: Descriptor;
-  /** Of a key without a record, or of no key. */
-  readonly limit: Limit;
-  readonly limitFor: (recordType?: KeyType) => Limit | undefined;
-}
-
-function meet(descriptor: Descriptor, policy: DomainPolicy): Met | undefined {
-  const { entries, override } = descriptor;
-  const found = match(policy, descriptor);
-  const { node } = found;
-  const limitFor = (recordType?: KeyType): Limit | undefined => {
-    const limit = node && limitAt(node, entries.at(-1)?.value ?? '', recordType);
-    return override === undefined ? limit : overridden(override, limit);
-  };
-  const limit = limitFor();
-  if (limit === undefined) return undefined;
-  // What is counted by an override is counted by the value that came, not by a pattern of the policy.
-  return override === undefined
-    ? { ...found, descriptor, limit, limitFor }
-    : { ...found, path: undefined, descriptor, limit, limitFor };
-}
-
 /** Limits that another one of the request replaces do not apply: order and mutual replacement do not matter. */
-function replace(met: (Met | undefined)[]): void {
-  if (!met.some((one) => one !== undefined && one.limit.replaces.length > 0)) return;
+function meetAll({ descriptors }: LimitRequest, policy: DomainPolicy): (Met | undefined)[] {
+  const met: (Met | undefined)[] = [];
+  let isReplacing = false;
+  for (const descriptor of descriptors) {
+    const one = meet(descriptor, policy);
+    met.push(one);
+    if (one !== undefined && one.limit.replaces.length > 0) isReplacing = true;
+  }
+  if (!isReplacing) return met;
   const replaced = new Set(met.flatMap((one) => one?.limit.replaces ?? []));
-  met.forEach((one, index) => {
-    if (one !== undefined && !one.limit.unlimited && replaced.has(one.limit.name)) met[index] = undefined;
-  });
+  return met.map((one) => (one && !one.limit.unlimited && replaced.has(one.limit.name) ? undefined : one));
 }
 
 /** Whether a descriptor is one of those that deny only jointly, and cannot deny. */
@@ -132,51 +112,40 @@ function passesItsQuota(limit: Limit | undefined, modes: Modes): boolean {
   return (limit.quota || modes.quota) && limit.shadow && !limit.unlimited;
 }
 
-/** What a descriptor comes to, before its hit has a place. */
-export type Planned = Omit<PlannedDescriptor, 'hitAt'> & { readonly hit: Hit | undefined };
+/** What is counted of a descriptor, and what its API key makes of the rest. */
+export type PlannedHit = Pick<PlannedDescriptor, 'outcome' | 'limit' | 'failsInactive'> & {
+  readonly hit: Hit | undefined;
+};
 
-function planDescriptor(met: Met, common: Common): Planned {
+/** @param hits of the plan; its own is added */
+function planDescriptor(met: Met, common: Common, hits: Hit[]): PlannedDescriptor {
+  const { limit: unknownLimit } = met;
+  const { policy, hasher, modes } = common;
+  const quota = unknownLimit.quota || modes.quota;
+  const denies = deniesOf(unknownLimit, quota, common.quotaPasses);
+  const { outcome, limit, failsInactive, hit } = planHit(met, common, denies);
+  const unknownStatsKey = statsKeyOf(policy.domain, met, hasher);
+  const statsKey = limit === unknownLimit ? unknownStatsKey : statsKeyOf(policy.domain, { ...met, limit }, hasher);
+  const hitAt = hit === undefined ? -1 : hits.length;
+  if (hit !== undefined) hits.push(hit);
+  return { limit, unknownLimit, outcome, hitAt, denies, quota, failsInactive, statsKey, unknownStatsKey };
+}
+
+function planHit(met: Met, common: Common, denies: Denies): PlannedHit {
   const { descriptor, limit, keys } = met;
-  const { policy, hasher, modes, request } = common;
-  const quota = limit.quota || modes.quota;
-  const denies = deniesOf(limit, quota, common.quotaPasses);
-  const statsKey = statsKeyOf(policy.domain, met, hasher);
-  const unknown = { unknownLimit: limit, unknownStatsKey: statsKey };
-  const planned = { limit, ...unknown, denies, quota, statsKey, failsInactive: false };
-  if (limit.unlimited) return { ...planned, outcome: 'unlimited', hit: undefined };
+  if (limit.unlimited) return { outcome: 'unlimited', limit, failsInactive: false, hit: undefined };
+  const { policy, request, modes } = common;
   const charge = chargeOf(descriptor, limit, request.hitsAddend, modes, modes.shadow ? 'never' : denies);
-  if (keys === undefined) {
-    const hit = { subject: subjectOf(policy.domain, descriptor.entries, met), windows: limit.windows, ...charge };
-    return { ...planned, outcome: 'counted', hit };
-  }
-  return { ...planned, ...planKey({ ...common, ...met, keys, charge }) };
+  if (keys !== undefined) return planKey(met, keys, charge, common);
+  const subject = subjectOf(policy.domain, descriptor.entries, met);
+  const hit = hitOf({ subject, record: undefined, windows: limit.windows }, charge);
+  return { outcome: 'counted', limit, failsInactive: false, hit };
 }
 
 function deniesOf(limit: Limit, quota: boolean, quotaPasses: boolean): Denies {
   if (limit.shadow || limit.unlimited) return 'never';
   if (!quota) return 'alone';
   return quotaPasses ? 'never' : 'jointly';
-}
-
-/** An override keeps the way in which its node counts; without a node it counts as envoyproxy/ratelimit does. */
-function overridden(override: NonNullable<Descriptor['override']>, found: Limit | undefined): Limit {
-  const isOwn = found?.charging === 'together';
-  const window = unitWindow(override.requestsPerUnit, override.unit);
-  return {
-    policy: found?.policy ?? 'override',
-    statsKey: '',
-    // A window of `limits` is named by its unit; envoyproxy/ratelimit tells gateways no name.
-    windows: [isOwn ? window : { ...window, name: '' }],
-    charging: found?.charging ?? 'each',
-    overdraft: found?.overdraft ?? false,
-    shadow: isOwn && found.shadow,
-    quota: isOwn && found.quota,
-    unlimited: false,
-    detailed: false,
-    name: '',
-    replaces: [],
-    metadata: isOwn ? found.metadata : undefined,
-  };
 }
 
 function chargeOf(

@@ -32,6 +32,8 @@ export interface Level {
   readonly children: ReadonlyMap<string, PolicyNode>;
   /** Those of `children` that have a pattern, in the order of the file. */
   readonly wildcards: readonly WildcardNode[];
+  /** Of the longest name among `children`: what is longer is none of them. */
+  readonly nameCharsMax: number;
 }
 
 export interface PolicyNode extends Level {
@@ -101,7 +103,9 @@ export function match(policy: DomainPolicy, { entries }: Descriptor): Match {
   return { node, keyAt, keys, path: isPathNeeded ? pathOf(policy, entries) : undefined };
 }
 
-function nodeFor({ children, wildcards }: Level, { key, value }: Entry): PolicyNode | undefined {
+function nodeFor({ children, wildcards, nameCharsMax }: Level, { key, value }: Entry): PolicyNode | undefined {
+  // The values of keys and addresses stand in no policy, and to join them to a name is what costs most here.
+  if (key.length + value.length >= nameCharsMax && wildcards.length === 0) return children.get(key);
   const joined = `${key}_${value}`;
   const exact = children.get(joined);
   if (exact !== undefined) return exact;
@@ -120,7 +124,8 @@ function pathOf({ root }: DomainPolicy, entries: readonly Entry[]): PolicyNode[]
  * @param recordType the type of the key's record; undefined for a key without one, and for what is no key
  */
 export function limitAt(node: PolicyNode, value: string, recordType?: KeyType): Limit | undefined {
-  for (const { of, limit } of node.keys?.classes ?? []) {
+  if (node.keys === undefined) return node.limit;
+  for (const { of, limit } of node.keys.classes) {
     if ('prefix' in of ? value.startsWith(of.prefix) : of.type === recordType) return limit;
   }
   return node.limit;

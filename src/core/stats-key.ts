@@ -1,6 +1,6 @@
 /** What the statistics of a limit are called: envoyproxy/ratelimit's names, before they are made fit for a wire. */
 import { type KeyHasher, parseKey, withoutKeys } from './api-key.ts';
-import type { Met } from './plan.ts';
+import type { Met } from './met.ts';
 import type { PolicyNode } from './policy.ts';
 import { patternOf } from './subject.ts';
 

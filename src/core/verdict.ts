@@ -1,5 +1,5 @@
 /** The verdict: what hits and the counts that were found amount to. Pure, and the twin of take.lua. */
-import type { Charge, Hit } from './hit.ts';
+import type { Denies, Hit } from './hit.ts';
 import type { Standing } from './key-record.ts';
 import type { Window } from './limit.ts';
 import { isOver } from './window.ts';
@@ -37,34 +37,43 @@ export interface Verdict {
 
 /** What becomes of each hit, and whether that denies all of them. */
 export function verdictOf(hits: readonly Hit[], found: readonly Found[]): Verdict {
-  const outcomes = hits.map((hit, index) => outcomeOf(hit, found[index] as Found));
-  return {
-    denied: denialOf(hits, (_, index) => outcomes[index] !== 'fits') !== 'none',
-    stopped: hits.some(({ charging }, index) => charging === 'stop' && outcomes[index] === 'over'),
-    outcomes,
-  };
+  const outcomes: Outcome[] = [];
+  const votes = new Votes();
+  let stopped = false;
+  for (let index = 0; index < hits.length; index++) {
+    const hit = hits[index] as Hit;
+    const outcome = outcomeOf(hit, found[index] as Found);
+    outcomes.push(outcome);
+    votes.add(hit.denies, outcome !== 'fits');
+    if (outcome === 'over' && hit.charging === 'stop') stopped = true;
+  }
+  return { denied: votes.denial !== 'none', stopped, outcomes };
 }
 
 /** Who denies: nobody, some each by itself, or those that deny only jointly as well, since all of them do. */
 export type Denial = 'none' | 'alone' | 'jointly';
 
-/** @param parties undefined: one that has no say @param misfits whether what it asks for does not fit */
-export function denialOf<T extends Pick<Charge, 'denies'>>(
-  parties: readonly (T | undefined)[],
-  misfits: (party: T, index: number) => boolean,
-): Denial {
-  let isAlone = false;
-  let joint = 0;
-  let jointOver = 0;
-  parties.forEach((party, index) => {
-    if (party === undefined || party.denies === 'never') return;
-    if (party.denies === 'jointly') joint += 1;
-    if (!misfits(party, index)) return;
-    if (party.denies === 'jointly') jointOver += 1;
-    else isAlone = true;
-  });
-  if (joint > 0 && jointOver === joint) return 'jointly';
-  return isAlone ? 'alone' : 'none';
+/** What those who may deny come to. */
+export class Votes {
+  #isAlone = false;
+  #joint = 0;
+  #jointMisfits = 0;
+
+  /** @param misfits what it asks for does not fit */
+  add(denies: Denies, misfits: boolean): void {
+    if (denies === 'never') return;
+    if (denies === 'jointly') {
+      this.#joint += 1;
+      if (misfits) this.#jointMisfits += 1;
+    } else if (misfits) {
+      this.#isAlone = true;
+    }
+  }
+
+  get denial(): Denial {
+    if (this.#joint > 0 && this.#jointMisfits === this.#joint) return 'jointly';
+    return this.#isAlone ? 'alone' : 'none';
+  }
 }
 
 /** Whether a hit changed its counters. */
@@ -75,8 +84,10 @@ export function isChargedHit({ charging }: Hit, outcome: Outcome, { denied, stop
 }
 
 /** @param found for this hit */
-export function outcomeOf(hit: Hit, { windows, counts }: Found): Outcome {
+export function outcomeOf({ need }: Hit, { windows, counts }: Found): Outcome {
   if (windows.length === 0) return 'refused';
-  const isHitOver = windows.some(({ max }, index) => isOver(counts[2 * index + 1] as number, hit.need, max));
-  return isHitOver ? 'over' : 'fits';
+  for (let index = 0; index < windows.length; index++) {
+    if (isOver(counts[2 * index + 1] as number, need, (windows[index] as Window).max)) return 'over';
+  }
+  return 'fits';
 }

@@ -1,15 +1,10 @@
 /** What is counted of decisions: closed labels only, since callers must not be able to make series. */
-import type { Attributes, Histogram, Meter } from '@opentelemetry/api';
+import type { Attributes, Meter } from '@opentelemetry/api';
 import type { Decision } from '../core/decision.ts';
 import type { Undecidable, UndecidableCode } from '../core/errors.ts';
 import type { DecisionObserver, Door, ObservedCall } from '../ports/observer.ts';
+import { Durations } from './durations.ts';
 import { type Result, resultOf, tellingStatus } from './told.ts';
-
-/** Seconds. Fine where decisions live (10 µs … 10 ms), coarse up to the longest deadline. */
-export const DURATION_BUCKETS = [
-  0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
-  1,
-];
 
 /** Stands for every domain that no policy knows, and for decisions that met no limit. */
 const NONE = 'none';
@@ -31,9 +26,20 @@ export const DECISIONS = 'headroom.rate_limiting.decisions';
 /** The most series that DECISIONS can have, by all doors and results of each policy. */
 export const DECISION_SERIES_MAX = (POLICIES_MAX + 1) * Object.keys(noCounts()).length * Object.keys(zeros()).length;
 
+export interface MeasuredDurations {
+  readonly decision: Durations;
+  readonly store: Durations;
+}
+
+export function measuredDurations(): MeasuredDurations {
+  return {
+    decision: new Durations('headroom.rate_limiting.decision.duration', 'From a parsed request to its answer'),
+    store: new Durations('headroom.rate_limiting.store.duration', 'One call of the counter store'),
+  };
+}
+
 export class Metrics implements DecisionObserver {
-  readonly #decisionDuration: Histogram;
-  readonly #storeDuration: Histogram;
+  readonly #durations: MeasuredDurations;
   /** By domain, then policy: maps of maps, since joining labels to one key costs ten times as much. */
   readonly #decisions = new Map<string, Map<string, Counts>>();
   /** The same once more, to be read out. */
@@ -43,9 +49,8 @@ export class Metrics implements DecisionObserver {
   readonly #policyLoads = { success: 0, error: 0 };
   #breakerOpen = false;
 
-  constructor(meter: Meter) {
-    this.#decisionDuration = durations(meter, 'decision.duration', 'From a parsed request to its answer');
-    this.#storeDuration = durations(meter, 'store.duration', 'One call of the counter store');
+  constructor(meter: Meter, durations: MeasuredDurations) {
+    this.#durations = durations;
     count(meter, DECISIONS, 'Decisions by door, result, domain and policy', () => this.#counted.flatMap(observations));
     count(meter, 'headroom.rate_limiting.store.errors', 'Failed calls of the counter store by code', () =>
       Object.entries(this.#storeErrors).map(([code, value]) => [value, { code }]),
@@ -63,19 +68,19 @@ export class Metrics implements DecisionObserver {
   decided({ door, domain, durationMillis }: ObservedCall, decision: Decision): void {
     const policy = tellingStatus(decision)?.limit?.policy ?? NONE;
     this.#countsOf(domain ?? NONE, policy)[door][resultOf(decision.reason)] += 1;
-    this.#decisionDuration.record(durationMillis / 1_000);
+    this.#durations.decision.record(durationMillis / 1_000);
   }
 
   undecided({ door, domain, durationMillis }: ObservedCall): void {
     this.#countsOf(domain ?? NONE, NONE)[door].error += 1;
-    this.#decisionDuration.record(durationMillis / 1_000);
+    this.#durations.decision.record(durationMillis / 1_000);
   }
 
   /** A caller's mistake is no decision. */
   refused(): void {}
 
   storeCalled(durationMillis: number, error: Undecidable | undefined): void {
-    this.#storeDuration.record(durationMillis / 1_000);
+    this.#durations.store.record(durationMillis / 1_000);
     if (error) this.#storeErrors[error.code] = (this.#storeErrors[error.code] ?? 0) + 1;
   }
 
@@ -118,14 +123,6 @@ function noCounts(): Counts {
 
 function zeros(): Record<Result, number> {
   return { allowed: 0, limited: 0, invalid_key: 0, shadowed: 0, error: 0 };
-}
-
-function durations(meter: Meter, name: string, description: string): Histogram {
-  return meter.createHistogram(`headroom.rate_limiting.${name}`, {
-    description,
-    unit: 's',
-    advice: { explicitBucketBoundaries: DURATION_BUCKETS },
-  });
 }
 
 /** Counted by hand: an OpenTelemetry counter sorts and joins its labels anew at every call. */

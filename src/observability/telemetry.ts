@@ -9,12 +9,18 @@ import {
   resourceFromAttributes,
   serviceInstanceIdDetector,
 } from '@opentelemetry/resources';
-import { type IMetricReader, MeterProvider } from '@opentelemetry/sdk-metrics';
+import {
+  type AggregationTemporality,
+  type IMetricReader,
+  MeterProvider,
+  type MetricProducer,
+} from '@opentelemetry/sdk-metrics';
 import { ATTR_SERVICE_NAME, ATTR_SERVICE_VERSION } from '@opentelemetry/semantic-conventions';
 import type { Log } from '../ports/log.ts';
 import type { Tracer } from '../ports/tracer.ts';
 import { logDiagnostics } from './diagnostics.ts';
-import { DECISION_SERIES_MAX, DECISIONS, Metrics } from './metrics.ts';
+import { producerOf } from './durations.ts';
+import { DECISION_SERIES_MAX, DECISIONS, Metrics, measuredDurations } from './metrics.ts';
 import { type OtelEnvironment, wantedSignals } from './otel-env.ts';
 import { PrometheusText } from './prometheus.ts';
 import { OtelTracer } from './tracing.ts';
@@ -47,16 +53,19 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   logDiagnostics(log);
   const resource = resourceOf(version);
   const traces = wanted.traces ? await startTraces(options, resource) : undefined;
-  const prometheus = new PrometheusText();
+  const durations = measuredDurations();
+  const producerFor = (temporality?: AggregationTemporality): MetricProducer =>
+    producerOf(Object.values(durations), version, temporality);
+  const prometheus = new PrometheusText({ metricProducers: [producerFor()] });
   const readers: IMetricReader[] = [prometheus];
   if (wanted.metrics.length > 0) {
     const { pushReaders } = await import('./push-metrics.ts');
-    readers.push(...(await pushReaders(wanted.metrics, env)));
+    readers.push(...(await pushReaders(wanted.metrics, env, producerFor)));
   }
   const views = [{ instrumentName: DECISIONS, aggregationCardinalityLimit: DECISION_SERIES_MAX + 1 }];
   const meters = new MeterProvider({ resource, readers, views });
   return {
-    metrics: new Metrics(meters.getMeter('headroom', version)),
+    metrics: new Metrics(meters.getMeter('headroom', version), durations),
     prometheus,
     tracer: traces?.tracer,
     shutdown: () => within(SHUTDOWN_MILLIS_MAX, Promise.allSettled([traces?.shutdown(), meters.shutdown()])),

@@ -4,23 +4,38 @@ import { connect, createServer, type Socket } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { systemClock } from '../../src/adapters/system-clock/system-clock.ts';
-import { Deadlines, type Expiring } from '../../src/app/deadlines.ts';
+import { Deadlines, Expiring } from '../../src/app/deadlines.ts';
 import { ManualClock } from '../support/clock.ts';
 
 const TICK_MILLIS = 4;
 const TURN_MILLIS_MAX = 20;
 
-class Call implements Expiring {
-  done = false;
+class Call extends Expiring {
   readonly expiredAt: number[] = [];
+  done = false;
   readonly #clock: ManualClock;
 
   constructor(clock: ManualClock) {
+    super();
     this.#clock = clock;
   }
 
   expire(): void {
     this.expiredAt.push(this.#clock.monotonicMillis());
+  }
+}
+
+/** Something else to do when time is over. */
+class Told extends Expiring {
+  readonly #expire: () => void;
+
+  constructor(expire: () => void) {
+    super();
+    this.#expire = expire;
+  }
+
+  expire(): void {
+    this.#expire();
   }
 }
 
@@ -44,9 +59,20 @@ describe('a call', () => {
     const call = new Call(clock);
     deadlines.add(call, 50);
     clock.advance(40);
-    call.done = true;
+    deadlines.remove(call);
     clock.advance(1_000);
     expect(call.expiredAt).toEqual([]);
+  });
+
+  test('that is done is not held on to, and no timer runs on for it', () => {
+    const { clock, deadlines } = setUp();
+    const call = new Call(clock);
+    deadlines.add(call, 100);
+    deadlines.remove(call);
+    deadlines.remove(call);
+    expect(call.slot).toBeUndefined();
+    clock.advance(TICK_MILLIS);
+    expect(clock.timers).toBe(0);
   });
 
   test('with a shorter deadline expires before one that was there first', () => {
@@ -109,7 +135,7 @@ describe('a stall of the event loop', () => {
     deadlines.add(call, 1);
     clock.stall(10_000);
     // The turn reads its sockets before its timers are heard: so the clock's contract says.
-    call.done = true;
+    deadlines.remove(call);
     clock.advance(1_000);
     expect(call.expiredAt).toEqual([]);
   });
@@ -129,9 +155,9 @@ describe('a stall of the event loop', () => {
     const { near, far, close } = await socketPair();
     const deadlines = new Deadlines(systemClock, 100);
     const outcome = await new Promise<string>((resolve) => {
-      const call = { done: false, expire: () => resolve('expired') };
+      const call = new Told(() => resolve('expired'));
       near.once('data', () => {
-        call.done = true;
+        deadlines.remove(call);
         resolve('replied');
       });
       deadlines.add(call, 1);
@@ -160,7 +186,11 @@ describe('the ring', () => {
         for (const { type, millis } of steps) {
           if (type === 'advance') clock.advance(millis);
           if (type === 'stall') clock.stall(millis);
-          if (type === 'done' && calls[millis]?.expiredAt.length === 0) calls[millis].done = true;
+          const ending = type === 'done' ? calls[millis] : undefined;
+          if (ending !== undefined) {
+            ending.done ||= ending.expiredAt.length === 0;
+            deadlines.remove(ending);
+          }
           if (type !== 'add') continue;
           const call = new Call(clock);
           calls.push(call);
@@ -186,7 +216,7 @@ describe('the ring', () => {
         for (const { pauseMillis, millis } of steps) {
           clock.advance(pauseMillis);
           const dueAt = clock.monotonicMillis() + millis;
-          deadlines.add({ done: false, expire: () => lateness.push(clock.monotonicMillis() - dueAt) }, millis);
+          deadlines.add(new Told(() => lateness.push(clock.monotonicMillis() - dueAt)), millis);
         }
         clock.advance(10_000);
         expect(lateness).toHaveLength(steps.length);

@@ -7,13 +7,49 @@ import { charged, isOver, type WindowCount } from '../../core/window.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { CounterStore } from '../../ports/counter-store.ts';
 
-/** One subject's windows by their length in seconds. */
-type Counts = Map<number, WindowCount>;
+/** Numbers of one window in `Subject.counts`: its length, its start, and what was used. */
+const NUMBERS = 3;
 
-interface Subject {
-  readonly counts: Counts;
+/** One subject, between the one that was charged before it and the one that was charged after it. */
+class Subject {
+  readonly name: string;
+  /** NUMBERS for each length of window. Numbers in one place, not objects: most charges touch memory that has gone cold. */
+  readonly counts: number[] = [];
   /** Unix second from which on nothing in it counts. */
-  endsAt: number;
+  endsAt = 0;
+  isHeld = true;
+  older: Subject = this;
+  newer: Subject = this;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  get(seconds: number): WindowCount | undefined {
+    const { counts } = this;
+    const at = this.#at(seconds);
+    return at < counts.length ? { start: counts[at + 1] as number, used: counts[at + 2] as number } : undefined;
+  }
+
+  set(seconds: number, { start, used }: WindowCount): void {
+    const { counts } = this;
+    const at = this.#at(seconds);
+    counts[at] = seconds;
+    counts[at + 1] = start;
+    counts[at + 2] = used;
+  }
+
+  delete(seconds: number): void {
+    this.counts.splice(this.#at(seconds), NUMBERS);
+  }
+
+  /** Behind all others for a length that there is none of. */
+  #at(seconds: number): number {
+    const { counts } = this;
+    let at = 0;
+    while (at < counts.length && counts[at] !== seconds) at += NUMBERS;
+    return at;
+  }
 }
 
 export interface MemoryStoreOptions {
@@ -32,11 +68,11 @@ export class MemoryStore implements CounterStore {
   readonly #clock: Pick<Clock, 'nowMillis'>;
   readonly #subjectsMax: number;
   readonly #keys: MemoryStoreOptions['keys'];
-  /** In the order of their last charge. */
   readonly #subjects = new Map<string, Subject>();
-  #sweep = this.#subjects.entries();
-  /** Kept, since a new one walks over everything that was deleted before the first entry. */
-  #oldest = this.#subjects.entries();
+  /** Where the ring of all subjects begins and ends: newer than it is who was charged longest ago. */
+  readonly #ends = new Subject('');
+  /** The last one that was looked at to see whether it still counts. */
+  #swept = this.#ends;
   #evicted = 0;
 
   constructor({ clock, subjectsMax, keys }: MemoryStoreOptions) {
@@ -57,21 +93,33 @@ export class MemoryStore implements CounterStore {
 
   take(hits: readonly Hit[]): Promise<Taken> {
     const nowSeconds = Math.floor(this.#clock.nowMillis() / 1_000);
-    const resolved = hits.map((hit) => resolveHit(hit, hit.key && this.#recordOf(hit), nowSeconds));
-    const found = this.#read(hits, resolved, nowSeconds);
+    const earlier = hits.length > 1 ? new Earlier() : undefined;
+    const targets: (Target | undefined)[] = [];
+    const subjects: (Subject | undefined)[] = [];
+    const found: Found[] = [];
+    for (const hit of hits) {
+      const resolved = resolveHit(hit, hit.key && this.#recordOf(hit), nowSeconds);
+      const { target } = resolved;
+      const subject = target && this.#subjects.get(shortened(target.subject));
+      targets.push(target);
+      subjects.push(subject);
+      found.push(read(hit, resolved, subject, nowSeconds, earlier));
+    }
     const verdict = verdictOf(hits, found);
-    hits.forEach((hit, index) => {
-      const target = resolved[index]?.target;
-      const isCharged = target && hit.cost !== 0 && isChargedHit(hit, verdict.outcomes[index] as Outcome, verdict);
-      if (isCharged) this.#charge(target, hit.cost, nowSeconds);
-    });
+    for (let index = 0; index < hits.length; index++) {
+      const hit = hits[index] as Hit;
+      const target = targets[index];
+      const isCharged = hit.cost !== 0 && isChargedHit(hit, verdict.outcomes[index] as Outcome, verdict);
+      if (target !== undefined && isCharged) this.#charge(target, subjects[index], hit.cost, nowSeconds);
+    }
     return Promise.resolve({ nowSeconds, found });
   }
 
   forget(targets: readonly Pick<Target, 'subject'>[], windowSeconds?: number): Promise<void> {
-    for (const { subject } of targets) {
-      if (windowSeconds === undefined) this.#subjects.delete(shortened(subject));
-      else this.#subjects.get(shortened(subject))?.counts.delete(windowSeconds);
+    for (const target of targets) {
+      const subject = this.#subjects.get(shortened(target.subject));
+      if (windowSeconds !== undefined) subject?.delete(windowSeconds);
+      else if (subject !== undefined) this.#remove(subject);
     }
     return Promise.resolve();
   }
@@ -81,7 +129,7 @@ export class MemoryStore implements CounterStore {
   }
 
   close(): Promise<void> {
-    this.#subjects.clear();
+    while (this.#ends.newer !== this.#ends) this.#remove(this.#ends.newer);
     return Promise.resolve();
   }
 
@@ -89,63 +137,84 @@ export class MemoryStore implements CounterStore {
     return record === undefined ? undefined : this.#keys?.stored(record);
   }
 
-  /** What each hit finds, those before it taken into account. */
-  #read(hits: readonly Hit[], resolved: readonly ResolvedHit[], nowSeconds: number): Found[] {
-    const earlier = hits.length > 1 ? new Earlier() : undefined;
-    return hits.map((hit, index) => {
-      const { standing, target } = resolved[index] as ResolvedHit;
-      if (target === undefined) return { standing, windows: [], counts: [] };
-      const held = this.#subjects.get(shortened(target.subject));
-      const counts: number[] = [];
-      let fits = true;
-      for (const { seconds, algorithm, max } of target.windows) {
-        const stored = earlier?.get(target.subject, seconds) ?? held?.counts.get(seconds);
-        const { start, used } = algorithm.current(stored, seconds, nowSeconds);
-        counts.push(start, used);
-        if (isOver(used, hit.need, max)) fits = false;
-      }
-      if (fits || hit.charging !== 'together') earlier?.set(target, hit.cost, counts);
-      return { standing, windows: target.windows, counts };
-    });
-  }
-
-  #charge(target: Target, cost: number, nowSeconds: number): void {
-    const name = shortened(target.subject);
-    const subject = this.#subjects.get(name) ?? { counts: new Map(), endsAt: 0 };
+  /** @param found where the target was read; another hit of the call may have begun or ended it since */
+  #charge(target: Target, found: Subject | undefined, cost: number, nowSeconds: number): void {
+    const subject = found?.isHeld ? found : this.#subjectOf(shortened(target.subject));
+    this.#putLast(subject);
     for (const { seconds, algorithm } of target.windows) {
-      const { start, used } = algorithm.current(subject.counts.get(seconds), seconds, nowSeconds);
+      const { start, used } = algorithm.current(subject.get(seconds), seconds, nowSeconds);
       const count = { start, used: charged(used, cost) };
-      subject.counts.set(seconds, count);
+      subject.set(seconds, count);
       subject.endsAt = Math.max(subject.endsAt, algorithm.end(count, seconds));
     }
-    this.#subjects.delete(name);
-    this.#subjects.set(name, subject);
     this.#makeRoom(nowSeconds);
+  }
+
+  #subjectOf(name: string): Subject {
+    let subject = this.#subjects.get(name);
+    if (subject === undefined) {
+      subject = new Subject(name);
+      this.#subjects.set(name, subject);
+    }
+    return subject;
+  }
+
+  /** It is the one that was charged last. */
+  #putLast(subject: Subject): void {
+    this.#unlink(subject);
+    const ends = this.#ends;
+    subject.older = ends.older;
+    subject.newer = ends;
+    ends.older.newer = subject;
+    ends.older = subject;
+  }
+
+  #remove(subject: Subject): void {
+    this.#subjects.delete(subject.name);
+    this.#unlink(subject);
+    subject.isHeld = false;
+  }
+
+  #unlink(subject: Subject): void {
+    if (this.#swept === subject) this.#swept = subject.older;
+    subject.older.newer = subject.newer;
+    subject.newer.older = subject.older;
   }
 
   #makeRoom(nowSeconds: number): void {
     for (let looked = 0; looked < SWEPT_PER_HIT; looked++) {
-      const next = this.#sweep.next();
-      if (next.done) {
-        this.#sweep = this.#subjects.entries();
-        break;
-      }
-      const [name, subject] = next.value;
-      if (subject.endsAt <= nowSeconds) this.#subjects.delete(name);
+      const subject = this.#swept.newer;
+      this.#swept = subject;
+      if (subject === this.#ends) break;
+      if (subject.endsAt <= nowSeconds) this.#remove(subject);
     }
     if (this.#subjects.size <= this.#subjectsMax) return;
-    const [name, subject] = this.#nextOldest();
-    this.#subjects.delete(name);
-    if (subject.endsAt > nowSeconds) this.#evicted += 1;
+    const oldest = this.#ends.newer;
+    this.#remove(oldest);
+    if (oldest.endsAt > nowSeconds) this.#evicted += 1;
   }
+}
 
-  /** Everything that stood before it was deleted, or charged again and put behind the others. */
-  #nextOldest(): [string, Subject] {
-    const next = this.#oldest.next();
-    if (!next.done) return next.value;
-    this.#oldest = this.#subjects.entries();
-    return this.#nextOldest();
+/** @param earlier what the hits before it in the call charge */
+function read(
+  hit: Hit,
+  { standing, target }: ResolvedHit,
+  subject: Subject | undefined,
+  nowSeconds: number,
+  earlier: Earlier | undefined,
+): Found {
+  if (target === undefined) return { standing, windows: [], counts: [] };
+  const { windows } = target;
+  const counts: number[] = [];
+  let fits = true;
+  for (const { seconds, algorithm, max } of windows) {
+    const stored = earlier?.get(target.subject, seconds) ?? subject?.get(seconds);
+    const { start, used } = algorithm.current(stored, seconds, nowSeconds);
+    counts.push(start, used);
+    if (isOver(used, hit.need, max)) fits = false;
   }
+  if (earlier !== undefined && (fits || hit.charging !== 'together')) earlier.set(target, hit.cost, counts);
+  return { standing, windows, counts };
 }
 
 /** Callers choose how long a value is: however many subjects are held, what they take is known. */
@@ -157,7 +226,8 @@ function shortened(subject: string): string {
 
 /** What earlier hits of the same call will have charged, so that a subject named twice is counted twice. */
 class Earlier {
-  readonly #counts = new Map<string, Counts>();
+  /** By subject, then by the length of the window. */
+  readonly #counts = new Map<string, Map<number, WindowCount>>();
 
   get(subject: string, seconds: number): WindowCount | undefined {
     return this.#counts.get(subject)?.get(seconds);

@@ -1,5 +1,5 @@
 /** Statistics as series of Prometheus: added up for as long as one of their names is in use. */
-import { DURATION_BUCKETS } from '../metrics.ts';
+import { DURATION_BUCKETS } from '../durations.ts';
 import { domainName, limitName, limitStat, type StatName } from './names.ts';
 import { type Mapping, type MetricType, ownSeries, type SeriesName } from './prometheus-mapping.ts';
 import { Histogram, labelsText, Scalar, type Series } from './series.ts';
