@@ -27,24 +27,39 @@ export class Scripts {
     this.#redis = redis;
   }
 
+  /** @param args the keys, then the arguments @param keys how many of them are keys */
+  run(script: Script, args: readonly (string | Buffer)[], keys: number): Promise<unknown> {
+    return this.#run('call', script, args, keys);
+  }
+
+  /** As `run`, but strings in the reply are bytes. */
+  runForBytes(script: Script, args: readonly (string | Buffer)[], keys: number): Promise<unknown> {
+    return this.#run('callBuffer', script, args, keys);
+  }
+
   /**
    * A script that a node does not know was not run, so asking again runs it once. Its source is sent by the first call
    * that learns of it; the others stand behind that one on the same connection, and ask by its name once more. Where
    * that one went to another node of a Cluster, they learn it from the second answer.
-   * @param args the keys, then the arguments @param keys how many of them are keys
    */
-  async run(script: Script, args: readonly (string | Buffer)[], keys: number, mayAskAgain = true): Promise<unknown> {
+  async #run(
+    how: 'call' | 'callBuffer',
+    script: Script,
+    args: readonly (string | Buffer)[],
+    keys: number,
+    mayAskAgain = true,
+  ): Promise<unknown> {
     const { client } = this.#redis;
     const sentBefore = script.sent;
     this.#redis.joinTurn();
     try {
-      return await client.call('EVALSHA', [script.sha, keys, ...args]);
+      return await client[how]('EVALSHA', [script.sha, keys, ...args]);
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      if (mayAskAgain && script.sent !== sentBefore) return this.run(script, args, keys, false);
+      if (mayAskAgain && script.sent !== sentBefore) return this.#run(how, script, args, keys, false);
       script.sent += 1;
       this.#redis.joinTurn();
-      return await client.call('EVAL', [script.source, keys, ...args]);
+      return await client[how]('EVAL', [script.source, keys, ...args]);
     }
   }
 }
