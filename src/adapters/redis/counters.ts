@@ -1,8 +1,8 @@
 /** The counters in one Redis: one script call for hits that are charged together, or alike in the same turn. Where a hit belongs is redis-store.ts's matter. */
-import { hash } from 'node:crypto';
 import type { Hit, Target } from '../../core/hit.ts';
 import type { Taken } from '../../core/verdict.ts';
 import type { RedisConnection } from './connect.ts';
+import { subjectHash } from './counter-key.ts';
 import { GatheredTakes } from './gathered-takes.ts';
 import { recordKey } from './record-key.ts';
 import { readSource, type Script, Scripts, scriptOf } from './scripts.ts';
@@ -54,7 +54,7 @@ export class Counters {
     this.#scripts = new Scripts(redis);
     this.#prefix = `${keyPrefix}hr:`;
     this.#jitter = String(expirationJitterMaxSeconds);
-    this.#gathered = new GatheredTakes(redis, this.#scripts, this.#jitter);
+    this.#gathered = new GatheredTakes({ redis, scripts: this.#scripts, prefix: this.#prefix, jitter: this.#jitter });
     this.#probes = redis.isCluster ? probesOverSlots(this.#prefix) : [`${this.#prefix}probe`];
   }
 
@@ -65,7 +65,7 @@ export class Counters {
   /** @param hits in a Cluster all of one slot */
   take(hits: readonly Hit[]): Promise<Taken> {
     const hit = hits[0] as Hit;
-    return hits.length === 1 && isPlain(hit) ? this.#gathered.take(hit, this.#counterOf(hit)) : this.#takeAlone(hits);
+    return hits.length === 1 && isPlain(hit) ? this.#gathered.take(hit) : this.#takeAlone(hits);
   }
 
   /** What was charged in a window that has ended since stays as it is. */
@@ -130,23 +130,17 @@ export class Counters {
 
   /** Beside its record by Redis Cluster's hash tag, if there is one. */
   #counterOf({ subject, record }: Counted): string {
-    return `${this.#prefix}${record === undefined ? '' : `{${record}}:`}${keyOf(subject)}`;
+    return `${this.#prefix}${record === undefined ? '' : `{${record}}:`}${subjectHash(subject)}`;
   }
 }
 
-/** Charged by nothing but its own windows. */
+/** Counted by its subject alone. */
 function isPlain(hit: Hit): boolean {
-  return hit.key === undefined && isStraight(hit);
+  return hit.key === undefined && hit.record === undefined && isStraight(hit);
 }
 
 function isStraight({ cost, windows }: Hit): boolean {
   return cost >= 0 && windows.length <= STRAIGHT_WINDOWS_MAX;
-}
-
-/** 43 characters whatever the subject: short keys, and no value of a descriptor in clear, secret or not. */
-function keyOf(subject: string): string {
-  // Encoded as UTF-8, all values that are not UTF-8 would be one.
-  return hash('sha256', subject.isWellFormed() ? subject : Buffer.from(subject, 'utf16le'), 'base64url');
 }
 
 function probesOverSlots(prefix: string): readonly string[] {
