@@ -12,7 +12,7 @@ SCHEMATHESIS_VERSION := 4.32.5
 SCHEMATHESIS := .tools/schemathesis-$(SCHEMATHESIS_VERSION)/bin/st
 ENVOY := .tools/envoy-$(ENVOY_VERSION)/bin/envoy
 
-.PHONY: help run demo test check jest schemathesis build gen gen-check fmt lint typecheck bench bench-admin bench-keys bench-policy clean tools
+.PHONY: help run demo test check jest schemathesis build gen gen-check fmt lint typecheck bench bench-admin bench-keys bench-policy bench-redis clean tools
 
 help: ## Show this text
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -71,6 +71,9 @@ bench-keys: node_modules/.installed ## Measure a registry of a million API keys 
 bench-policy: node_modules/.installed ## Measure how long policies of 10 to 100,000 rules take to load and to match (1 minute)
 	@node bench/load-policy.ts $(ARGS)
 	@node bench/match-policy.ts
+
+bench-redis: node_modules/.installed ## Compare ways to ask Redis for a decision by their CPU (5 minutes); ARGS='64 3': in flight, rounds
+	@node bench/redis-schemes.ts $(ARGS)
 
 clean: ## Remove everything that was built or installed
 	@rm -rf dist node_modules .tools coverage

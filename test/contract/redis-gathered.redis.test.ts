@@ -54,6 +54,8 @@ interface Turn {
   readonly name: string;
   readonly limits: Hit['windows'];
   readonly cost: number;
+  /** What must be left beyond it. */
+  readonly spare: number;
   readonly charging: Hit['charging'];
   readonly denies: Hit['denies'];
 }
@@ -72,6 +74,7 @@ function turns(amount: fc.Arbitrary<number>): fc.Arbitrary<Turn[][]> {
     name: fc.constantFrom(...NAMES),
     limits: fc.constantFrom(...LIMITS),
     cost: amount,
+    spare: fc.constantFrom(0, 0, 2),
     charging: anyCharging,
     denies: anyDenies,
   });
@@ -97,8 +100,8 @@ async function compare(all: readonly (readonly Turn[])[]): Promise<void> {
   const memory = new MemoryStore({ clock, subjectsMax: 100 });
   const subjects = new Map(NAMES.map((name) => [name, someone()]));
   for (const turn of all) {
-    const hits = turn.map(({ name, limits, cost, ...rest }) =>
-      hit(subjects.get(name) as string, limits, { cost, need: Math.max(cost, 1), ...rest }),
+    const hits = turn.map(({ name, limits, cost, spare, ...rest }) =>
+      hit(subjects.get(name) as string, limits, { cost, need: Math.min(Math.max(cost, 1) + spare, COST_MAX), ...rest }),
     );
     const taken = await takeAll(hits);
     for (const place of inOrder(hits)) {
@@ -181,6 +184,21 @@ describe('of calls that are made at once', () => {
     ]);
     const value = await redis.client.getBuffer(keyOf(hits[1]!.subject));
     expect(value).toEqual(pack([planted(now, 'a', 5), planted(now, 'b', 2), other]));
+  });
+
+  test('one whose window starts later than now, since the clock stepped back, is charged in that window', async () => {
+    const subject = someone();
+    const now = await storeSeconds(store);
+    const [later, earlier] = [planted(now, 'a', 3, 1), planted(now, 'b', 4)];
+    await redis.client.set(keyOf(subject), pack([later, earlier]));
+    await takeAll([...many(2), hit(subject, limits), hit(subject, limits)]);
+    const value = await redis.client.getBuffer(keyOf(subject));
+    expect(value).toEqual(
+      pack([
+        { ...later, used: 5 },
+        { ...earlier, used: 6 },
+      ]),
+    );
   });
 
   test('one that finds a value of another type fails alone, however often it is named', async () => {
