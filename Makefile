@@ -12,7 +12,7 @@ SCHEMATHESIS_VERSION := 4.32.5
 SCHEMATHESIS := .tools/schemathesis-$(SCHEMATHESIS_VERSION)/bin/st
 ENVOY := .tools/envoy-$(ENVOY_VERSION)/bin/envoy
 
-.PHONY: help run demo test check jest schemathesis build gen gen-check fmt lint typecheck bench bench-admin bench-keys bench-policy profile soak clean tools
+.PHONY: help run demo test check jest schemathesis build gen gen-check fmt lint typecheck bench bench-admin bench-keys bench-policy bench-redis bench-decide profile soak clean tools
 
 help: ## Show this text
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -77,6 +77,9 @@ profile: build ## Show where the service's CPU time goes under load; ARGS='--onl
 
 soak: build ## Full load for ten minutes: fails on leaks and wrong answers; ARGS=60 for an hour
 	@node bench/soak.ts $(ARGS)
+
+bench-redis: node_modules/.installed ## Compare ways to ask Redis for a decision by their CPU (5 minutes); ARGS='64 3': in flight, rounds
+	@node bench/redis-schemes.ts $(ARGS)
 
 clean: ## Remove everything that was built or installed
 	@rm -rf dist node_modules .tools coverage

@@ -68,8 +68,11 @@ export interface RedisConnection {
   readonly client: Redis | Cluster;
   /** Keys of one script or transaction must be of one slot. */
   readonly isCluster: boolean;
-  /** What is sent after it in the same turn of the event loop leaves in one write for each node. */
-  joinTurn(): void;
+  /**
+   * What is sent after it in the same turn of the event loop leaves in one write for each node.
+   * @param atEnd sends the last of it, when the turn has read its sockets
+   */
+  joinTurn(atEnd?: () => void): void;
   /** Commands that wait are failed. */
   close(): void;
 }
@@ -291,17 +294,22 @@ class Watch {
 /**
  * Commands of one turn of the event loop leave in one write: a write of its own would cost each as much again, here
  * and in Redis.
- * @returns what is to be called before every command
+ * @returns what is to be called before every command, see RedisConnection.joinTurn
  */
-function oneWritePerTurn(nodes: () => readonly Redis[]): () => void {
+function oneWritePerTurn(nodes: () => readonly Redis[]): (atEnd?: () => void) => void {
   let isJoined = false;
-  return () => {
+  let ends: (() => void)[] = [];
+  return (atEnd) => {
+    if (atEnd !== undefined) ends.push(atEnd);
     if (isJoined) return;
     isJoined = true;
     // Before the first connection there is none.
     const streams = nodes().flatMap(({ stream }) => stream ?? []);
     for (const stream of streams) stream.cork();
     setImmediate(() => {
+      const now = ends;
+      ends = [];
+      for (const end of now) end();
       isJoined = false;
       for (const stream of streams) stream.uncork();
     });

@@ -1,13 +1,14 @@
-/** The counters in one Redis: one script call for hits that are charged together. Where a hit belongs is redis-store.ts's matter. */
-import { hash } from 'node:crypto';
+/** The counters in one Redis: one script call for hits that are charged together, or alike in the same turn. Where a hit belongs is redis-store.ts's matter. */
 import type { Hit, Target } from '../../core/hit.ts';
 import type { Taken } from '../../core/verdict.ts';
 import type { RedisConnection } from './connect.ts';
+import { subjectHash } from './counter-key.ts';
+import { GatheredTakes } from './gathered-takes.ts';
 import { recordKey } from './record-key.ts';
 import { readSource, type Script, Scripts, scriptOf } from './scripts.ts';
 import { SLOTS, slotOf } from './slot.ts';
 import { argumentsOf, readReply } from './take-call.ts';
-import { generalScript, straightScript } from './unroll.ts';
+import { generalScript, keyedScript, STRAIGHT_WINDOWS_MAX } from './unroll.ts';
 
 /** How long the trace of a probe stays. */
 const PROBE_MILLIS = 1_000;
@@ -44,14 +45,16 @@ export class Counters {
   readonly #prefix: string;
   readonly #jitter: string;
   readonly #probes: readonly string[];
-  /** By the lengths of the windows, and whether there is an API key: as many as policies and units have combinations. */
-  readonly #straight = new Map<string, Script>();
+  readonly #gathered: GatheredTakes;
+  /** For hits with an API key, by the lengths of the windows: as many as policies and units have combinations. */
+  readonly #keyed = new Map<string, Script>();
 
   constructor({ redis, keyPrefix, expirationJitterMaxSeconds }: CountersOptions) {
     this.#redis = redis;
     this.#scripts = new Scripts(redis);
     this.#prefix = `${keyPrefix}hr:`;
     this.#jitter = String(expirationJitterMaxSeconds);
+    this.#gathered = new GatheredTakes({ redis, scripts: this.#scripts, prefix: this.#prefix, jitter: this.#jitter });
     this.#probes = redis.isCluster ? probesOverSlots(this.#prefix) : [`${this.#prefix}probe`];
   }
 
@@ -60,11 +63,9 @@ export class Counters {
   }
 
   /** @param hits in a Cluster all of one slot */
-  async take(hits: readonly Hit[]): Promise<Taken> {
-    const keys = hits.flatMap((hit) => this.#keysOf(hit));
-    const args = [...keys, this.#jitter, ...hits.flatMap(argumentsOf)];
-    const reply = await this.#scripts.run(this.#scriptFor(hits), args, keys.length);
-    return readReply(hits, (reply as string[]).map(Number));
+  take(hits: readonly Hit[]): Promise<Taken> {
+    const hit = hits[0] as Hit;
+    return hits.length === 1 && isPlain(hit) ? this.#gathered.take(hit) : this.#takeAlone(hits);
   }
 
   /** What was charged in a window that has ended since stays as it is. */
@@ -100,16 +101,22 @@ export class Counters {
     await this.#redis.client.set(key, '', 'PX', PROBE_MILLIS);
   }
 
+  async #takeAlone(hits: readonly Hit[]): Promise<Taken> {
+    const keys = hits.flatMap((hit) => this.#keysOf(hit));
+    const args = [...keys, this.#jitter, ...hits.flatMap(argumentsOf)];
+    const reply = await this.#scripts.run(this.#scriptFor(hits), args, keys.length);
+    return readReply(hits, (reply as string[]).map(Number));
+  }
+
   #scriptFor(hits: readonly Hit[]): Script {
     const [hit] = hits;
-    if (hit === undefined || hits.length > 1 || hit.cost < 0) return this.#general;
+    if (hit?.key === undefined || hits.length > 1 || !isStraight(hit)) return this.#general;
     const lengths = hit.windows.map(({ seconds }) => seconds);
-    const keyed = hit.key !== undefined;
-    const shape = `${keyed ? 'key ' : ''}${lengths.join()}`;
-    let script = this.#straight.get(shape);
+    const name = lengths.join();
+    let script = this.#keyed.get(name);
     if (script === undefined) {
-      script = scriptOf(straightScript(lengths, keyed));
-      this.#straight.set(shape, script);
+      script = scriptOf(keyedScript(lengths));
+      this.#keyed.set(name, script);
     }
     return script;
   }
@@ -123,14 +130,17 @@ export class Counters {
 
   /** Beside its record by Redis Cluster's hash tag, if there is one. */
   #counterOf({ subject, record }: Counted): string {
-    return `${this.#prefix}${record === undefined ? '' : `{${record}}:`}${keyOf(subject)}`;
+    return `${this.#prefix}${record === undefined ? '' : `{${record}}:`}${subjectHash(subject)}`;
   }
 }
 
-/** 43 characters whatever the subject: short keys, and no value of a descriptor in clear, secret or not. */
-function keyOf(subject: string): string {
-  // Encoded as UTF-8, all values that are not UTF-8 would be one.
-  return hash('sha256', subject.isWellFormed() ? subject : Buffer.from(subject, 'utf16le'), 'base64url');
+/** Counted by its subject alone. */
+function isPlain(hit: Hit): boolean {
+  return hit.key === undefined && hit.record === undefined && isStraight(hit);
+}
+
+function isStraight({ cost, windows }: Hit): boolean {
+  return cost >= 0 && windows.length <= STRAIGHT_WINDOWS_MAX;
 }
 
 function probesOverSlots(prefix: string): readonly string[] {

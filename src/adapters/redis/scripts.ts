@@ -11,6 +11,12 @@ export interface Script {
   readonly sha: string;
 }
 
+/** A script by its name, or by its source. */
+export interface Addressed {
+  readonly command: 'EVALSHA' | 'EVAL';
+  readonly script: string;
+}
+
 export function scriptOf(source: string): Script {
   return { source, sent: 0, sha: hash('sha1', source) };
 }
@@ -27,24 +33,28 @@ export class Scripts {
     this.#redis = redis;
   }
 
+  /** @param args the keys, then the arguments @param keys how many of them are keys */
+  run(script: Script, args: readonly (string | Buffer)[], keys: number): Promise<unknown> {
+    return this.ask(script, ({ command, script: text }) => this.#redis.client.call(command, [text, keys, ...args]));
+  }
+
   /**
    * A script that a node does not know was not run, so asking again runs it once. Its source is sent by the first call
    * that learns of it; the others stand behind that one on the same connection, and ask by its name once more. Where
    * that one went to another node of a Cluster, they learn it from the second answer.
-   * @param args the keys, then the arguments @param keys how many of them are keys
+   * @param send the same call each time, but for how the script is addressed
    */
-  async run(script: Script, args: readonly (string | Buffer)[], keys: number, mayAskAgain = true): Promise<unknown> {
-    const { client } = this.#redis;
+  async ask(script: Script, send: (addressed: Addressed) => unknown, mayAskAgain = true): Promise<unknown> {
     const sentBefore = script.sent;
     this.#redis.joinTurn();
     try {
-      return await client.call('EVALSHA', [script.sha, keys, ...args]);
+      return await send({ command: 'EVALSHA', script: script.sha });
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      if (mayAskAgain && script.sent !== sentBefore) return this.run(script, args, keys, false);
+      if (mayAskAgain && script.sent !== sentBefore) return this.ask(script, send, false);
       script.sent += 1;
       this.#redis.joinTurn();
-      return await client.call('EVAL', [script.source, keys, ...args]);
+      return await send({ command: 'EVAL', script: script.source });
     }
   }
 }

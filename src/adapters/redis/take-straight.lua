@@ -1,10 +1,10 @@
--- The straight path of take.lua: one hit that gives nothing back, whose windows are exactly those that its key holds, and
--- whose API key, if it has one, is active and hashed with the current secret.
+-- The straight path of take.lua: one hit with an API key that gives nothing back, whose windows are exactly those that its
+-- counter holds, and whose key is active and hashed with the current secret.
 -- It stands in front of take.lua's general path, and leaves to that whatever it does not expect.
 --
 -- unroll.ts writes this out for given windows: a line that names W is repeated for every window, W being its number from 1;
 -- LIST(…) is repeated within its line. SECONDS_W is a window's length, FORMAT the whole value's, BYTES the value's size,
--- MAX_AT + 2 * W the argument with its max. Lines behind `--key:` are for a hit with an API key, those behind `--plain:` for others.
+-- MAX_AT + 2 * W the argument with its max.
 
 local value = redis.call('GET', KEYS[1])
 local cost, need = tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -18,9 +18,9 @@ if value and #value == BYTES then
   -- A start later than now's means that the clock stepped back: the count stands.
   if stored_W >= start_W then start_W, used_W = stored_W, count_W end
 end
---key: local record = redis.call('HMGET', KEYS[2], 'hash', 'until', LIST('max:SECONDS_W'))
---key: if record[1] ~= ARGV[7] or now >= tonumber(record[2]) then expected = false end
---key: if ARGV[9] == '1' then max_W = tonumber(record[2 + W]) or max_W end
+local record = redis.call('HMGET', KEYS[2], 'hash', 'until', LIST('max:SECONDS_W'))
+if record[1] ~= ARGV[7] or now >= tonumber(record[2]) then expected = false end
+if ARGV[9] == '1' then max_W = tonumber(record[2 + W]) or max_W end
 if expected then
   local over = false
   if used_W > max_W - need then over = true end
@@ -33,6 +33,5 @@ if expected then
     local packed = struct.pack(FORMAT, LIST(SECONDS_W, start_W, charged_W))
     redis.call('SET', KEYS[1], packed, 'EX', ends - now + jitter)
   end
---plain: return { now, LIST(start_W, used_W) }
---key: return { now, 1, LIST(start_W, used_W, max_W) }
+  return { now, 1, LIST(start_W, used_W, max_W) }
 end

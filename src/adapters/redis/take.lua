@@ -22,11 +22,9 @@
 -- reply  { now, then for every hit: if it is keyed its standing (0 no record, 1 active, 2 not active, 3 the record's key
 --        is another); then, unless the key is refused, for every window: start, used before this hit, and if it is keyed the max in force }, all integers
 --
--- A counter's value is its windows, 16 bytes each: length (4), start (5), used (7), little-endian.
+-- What a counter's value is, counts.lua says.
 -- core/window.ts, core/hit.ts and core/decision.ts are the twin of this file: the same vectors are run against both.
 
-local RECORD = '<I4I5I7'
-local RECORD_BYTES = 16
 local COST_MAX = 9007199254740991 -- 2^53 - 1: a Lua number is a double
 local UNKNOWN, ACTIVE, INACTIVE, REPLACED = 0, 1, 2, 3
 local TOGETHER, STOP = '0', '2'
@@ -39,53 +37,7 @@ local jitter = tonumber(time[2]) % (tonumber(ARGV[1]) + 1)
 
 -- (the straight path stands here)
 
--- The algorithm of a window: the count in force now, and when it ends. `held` is what stands for earlier hits of this call.
-local function window_current(count, seconds)
-  local start = now - now % seconds
-  -- A start later than now's means that the clock stepped back: the count stands.
-  if count and count.start >= start then
-    return count
-  end
-  return { start = start, used = 0, held = 0 }
-end
-
-local function window_end(count, seconds)
-  return count.start + seconds
-end
-
-local function charged(used, cost)
-  return math.max(0, math.min(used + cost, COST_MAX))
-end
-
--- The windows of a key by their length, those that ended left out; other policies' windows are kept beside ours.
-local function read(key)
-  local counts = {}
-  local value = redis.call('GET', key)
-  if value then
-    for at = 1, #value - RECORD_BYTES + 1, RECORD_BYTES do
-      local seconds, start, used = struct.unpack(RECORD, value, at)
-      local count = { start = start, used = used, held = used }
-      if window_end(count, seconds) > now then
-        counts[seconds] = count
-      end
-    end
-  end
-  return counts
-end
-
--- Shortest first, which is the order that the straight path expects.
-local function write(key, counts)
-  local lengths, records, ends = {}, {}, 0
-  for seconds, count in pairs(counts) do
-    lengths[#lengths + 1] = seconds
-    ends = math.max(ends, window_end(count, seconds))
-  end
-  table.sort(lengths)
-  for at, seconds in ipairs(lengths) do
-    records[at] = struct.pack(RECORD, seconds, counts[seconds].start, counts[seconds].used)
-  end
-  redis.call('SET', key, table.concat(records), 'EX', ends - now + jitter)
-end
+-- (counts.lua stands here)
 
 -- Whether a hash of the record is that of the presented key. One under the previous secret gives way to one under the
 -- current: once every key has been seen, that secret can go. It stays beside it, for replicas that do not have the new

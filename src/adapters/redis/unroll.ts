@@ -1,38 +1,55 @@
-/** Writes the counting script out for given windows. A straight line costs Redis about two thirds of what a loop does. */
+/** Writes the counting scripts out for given windows. A straight line costs Redis about two thirds of what a loop does. */
 import { readSource } from './scripts.ts';
-
-const STRAIGHT = readSource('take-straight.lua');
-/** Where take.lua lets a straight path begin. */
-const MARK = '-- (the straight path stands here)\n';
 
 const RECORD_FORMAT = 'I4I5I7';
 const RECORD_BYTES = 16;
 
+/** Of more, a script would need more registers than Lua has: they take the loops of take.lua. */
+export const STRAIGHT_WINDOWS_MAX = 16;
+
 /** Before the first window's length, by take.lua's ARGV: jitter, four of the hit, keyed, five of the key, how many windows. */
-const PLAIN_MAX_AT = 7;
 const KEYED_MAX_AT = 12;
+/** Before the first window's max, by take-many.lua's ARGV: jitter, fitting, cost, need. */
+const MANY_MAX_AT = 4;
+
+const COUNTS = readSource('counts.lua');
+const TAKE = withCounts(readSource('take.lua'));
+const STRAIGHT = readSource('take-straight.lua');
+const MANY = readSource('take-many.lua');
+/** Where take.lua lets a straight path begin. */
+const STRAIGHT_MARK = '-- (the straight path stands here)\n';
 
 /** The script for any hits. */
-export const generalScript = readSource('take.lua');
+export const generalScript = TAKE;
 
 /**
  * @param lengths the windows' lengths in seconds, shortest first
- * @param keyed the hit has an API key
- * @returns the script for one hit with these windows
+ * @returns the script for one hit with an API key and these windows
  */
-export function straightScript(lengths: readonly number[], keyed: boolean): string {
+export function keyedScript(lengths: readonly number[]): string {
+  return TAKE.replace(STRAIGHT_MARK, () => writtenOut(STRAIGHT, lengths, KEYED_MAX_AT));
+}
+
+/** @returns the script for any number of hits without an API key, each with these windows */
+export function manyScript(lengths: readonly number[]): string {
+  return withCounts(writtenOut(MANY, lengths, MANY_MAX_AT));
+}
+
+function withCounts(script: string): string {
+  return script.replace('-- (counts.lua stands here)\n', () => COUNTS);
+}
+
+function writtenOut(template: string, lengths: readonly number[], maxAt: number): string {
   const numbers = lengths.map((_, index) => index + 1);
-  const straight = STRAIGHT.replaceAll(keyed ? '--key: ' : '--plain: ', '')
+  return template
     .split('\n')
-    .filter((line) => !line.startsWith('--'))
     .map((line) => line.replace(/LIST\((.*?)\)/g, (_, list: string) => numbers.map((w) => number(list, w)).join(', ')))
     .flatMap((line) => (/(_|\b)W\b/.test(line) ? numbers.map((w) => number(line, w)) : [line]))
     .join('\n')
     .replace(/SECONDS_(\d+)/g, (_, w: string) => String(lengths[Number(w) - 1]))
-    .replaceAll('MAX_AT', String(keyed ? KEYED_MAX_AT : PLAIN_MAX_AT))
+    .replaceAll('MAX_AT', String(maxAt))
     .replaceAll('FORMAT', `'<${RECORD_FORMAT.repeat(lengths.length)}'`)
     .replaceAll('BYTES', String(RECORD_BYTES * lengths.length));
-  return generalScript.replace(MARK, () => straight);
 }
 
 function number(text: string, w: number): string {
