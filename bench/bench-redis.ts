@@ -36,18 +36,8 @@ export class BenchRedis {
     return this.#running.pid;
   }
 
-  /** As the service connects. */
-  async connect(): Promise<RedisConnection> {
-    const connection = openRedis(
-      {
-        topology: { type: 'single', endpoint: { path: this.socket } },
-        dialTimeoutMillis: 1_000,
-        startup: { initialMillis: 50, maxMillis: 500, maxElapsedMillis: 0 },
-      },
-      { onLost: () => undefined, onBack: () => undefined },
-    );
-    await new Promise((resolve) => connection.client.once('ready', resolve));
-    return connection;
+  connect(): Promise<RedisConnection> {
+    return connectTo(this.socket);
   }
 
   /** How many keys it holds. */
@@ -64,4 +54,18 @@ export class BenchRedis {
     this.client.disconnect();
     await stop(this.#running);
   }
+}
+
+/** As the service connects. */
+export async function connectTo(socket: string): Promise<RedisConnection> {
+  const connection = openRedis(
+    {
+      topology: { type: 'single', endpoint: { path: socket } },
+      dialTimeoutMillis: 1_000,
+      startup: { initialMillis: 50, maxMillis: 500, maxElapsedMillis: 0 },
+    },
+    { onLost: () => undefined, onBack: () => undefined },
+  );
+  await new Promise((resolve) => connection.client.once('ready', resolve));
+  return connection;
 }

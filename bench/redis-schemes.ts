@@ -12,7 +12,7 @@ import { RedisStore } from '../src/adapters/redis/redis-store.ts';
 import { manyScript } from '../src/adapters/redis/unroll.ts';
 import type { Hit } from '../src/core/hit.ts';
 import { unitWindow } from '../src/core/limit.ts';
-import { BenchRedis } from './bench-redis.ts';
+import { BenchRedis, connectTo } from './bench-redis.ts';
 import { readCpu } from './cpu.ts';
 import { lastLineOf, start } from './processes.ts';
 
@@ -107,25 +107,34 @@ interface Measured {
   readonly clientMicros: number;
 }
 
-async function runScheme(name: string, inflight: number): Promise<Measured> {
+/** A Redis of its own, and the process that asks it. The former is this process's, so that it never outlives the benchmark. */
+async function measure(name: string, inflight: number): Promise<Measured> {
   const folder = mkdtempSync(join(tmpdir(), 'headroom-bench-schemes-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const redis = await BenchRedis.start(folder);
-  const connection = await redis.connect();
+  try {
+    const args = [fileURLToPath(import.meta.url), String(inflight), name, redis.socket, String(redis.pid)];
+    const measured = JSON.parse(await lastLineOf(start(process.execPath, args), RUN_MILLIS_MAX)) as Measured;
+    await assertCounted(redis, name);
+    return measured;
+  } finally {
+    await redis.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function ask(name: string, inflight: number, socket: string, pid: number): Promise<Measured> {
+  const connection = await connectTo(socket);
   try {
     const decide = await schemeOf(name)(connection);
     // Every key is there, and the compiler is done, before anything is measured.
     await decideAll(decide, inflight, 2 * KEYS);
-    const redisFrom = redisMicros(redis.pid);
+    const redisFrom = redisMicros(pid);
     const from = process.cpuUsage();
     await decideAll(decide, inflight, DECISIONS);
     const { user, system } = process.cpuUsage(from);
-    const used = redisMicros(redis.pid) - redisFrom;
-    await assertCounted(redis, name);
-    return { redisMicros: used / DECISIONS, clientMicros: (user + system) / DECISIONS };
+    return { redisMicros: (redisMicros(pid) - redisFrom) / DECISIONS, clientMicros: (user + system) / DECISIONS };
   } finally {
     connection.close();
-    await redis.stop();
   }
 }
 
@@ -162,13 +171,11 @@ function redisMicros(pid: number): number {
 }
 
 async function main(inflight: number, rounds: number): Promise<void> {
-  const file = fileURLToPath(import.meta.url);
   const names = Object.keys(SCHEMES);
   const found = new Map(names.map((name) => [name, [] as Measured[]]));
   for (let round = 0; round < rounds; round++) {
     for (const name of round % 2 === 0 ? names : names.toReversed()) {
-      const child = start(process.execPath, [file, String(inflight), name]);
-      found.get(name)?.push(JSON.parse(await lastLineOf(child, RUN_MILLIS_MAX)) as Measured);
+      found.get(name)?.push(await measure(name, inflight));
     }
   }
   const yardstick = (found.get(YARDSTICK) ?? []).map(({ redisMicros: micros }) => micros);
@@ -192,9 +199,9 @@ function print(line: string): void {
 }
 
 try {
-  const [inflight = '64', second = '5'] = process.argv.slice(2);
+  const [inflight = '64', second = '5', socket = '', pid = ''] = process.argv.slice(2);
   if (!/^\d+$/.test(inflight) || Number(inflight) < 1 || Number(inflight) > 1_024) throw new Error(USAGE);
-  if (second in SCHEMES) print(JSON.stringify(await runScheme(second, Number(inflight))));
+  if (second in SCHEMES) print(JSON.stringify(await ask(second, Number(inflight), socket, Number(pid))));
   else if (/^([1-9]|1\d|20)$/.test(second)) await main(Number(inflight), Number(second));
   else throw new Error(USAGE);
 } catch (error) {

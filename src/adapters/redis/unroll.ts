@@ -4,7 +4,7 @@ import { readSource } from './scripts.ts';
 const RECORD_FORMAT = 'I4I5I7';
 const RECORD_BYTES = 16;
 
-/** Of more, a script would need more registers than Lua has: they take the loops of take.lua. */
+/** A Lua function has at most 200 variables, some for each window. Limits of more windows take the loops of take.lua. */
 export const STRAIGHT_WINDOWS_MAX = 16;
 
 /** Before the first window's length, by take.lua's ARGV: jitter, four of the hit, keyed, five of the key, how many windows. */
