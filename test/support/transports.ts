@@ -1,0 +1,9 @@
+/** The servers behind the gRPC port that an operator may choose from: each test of the wire runs against all of them. */
+
+export const TRANSPORTS = ['node'] as const;
+export type Transport = (typeof TRANSPORTS)[number];
+
+/** For a service, in a process of its own or in the test's. */
+export function transportEnv(transport: Transport): Readonly<Record<string, string>> {
+  return { GRPC_TRANSPORT: transport };
+}
