@@ -37,10 +37,15 @@ export function connectAdapter(
     handler(universalRequestFromNodeRequest(request, response, undefined, undefined))
       .then(async (answer) => universalResponseToNodeResponse(await corrected(answer), response))
       .catch((error: unknown) => {
-        // The caller is gone: nobody waits for this answer.
-        if (ConnectError.from(error).code !== Code.Aborted) log.error({ err: error }, 'an answer could not be sent');
+        if (!isAboutCallerGone(error)) log.error({ err: error }, 'an answer could not be sent');
       });
   };
+}
+
+/** Nobody waits for this answer: its caller has ended the call, or the connection. */
+function isAboutCallerGone(error: unknown): boolean {
+  const { code, cause } = ConnectError.from(error);
+  return code === Code.Aborted || (cause as NodeJS.ErrnoException | undefined)?.code === 'ERR_HTTP2_INVALID_STREAM';
 }
 
 /** How Connect's message about bytes that are no message begins, as text and in a trailer. */
