@@ -47,7 +47,13 @@ export class GrpcPort {
   #held: Promise<void> | undefined;
   #waiting = 0;
 
-  constructor({ transport = TRANSPORTS[0], config, clock = systemClock, onCall, random = 128 }: GrpcPortOptions = {}) {
+  constructor({
+    transport = TRANSPORTS[0] as Transport,
+    config,
+    clock = systemClock,
+    onCall,
+    random = 128,
+  }: GrpcPortOptions = {}) {
     const chosen = { transport };
     const note =
       (level: Logged['level']) =>

@@ -77,17 +77,17 @@ export class Http2Peer {
     });
   }
 
-  /** Settles when the server has answered a PING, and so knows the connection. */
-  static async open(port: number, options: PeerOptions = {}): Promise<Http2Peer> {
-    const peer = await Http2Peer.connect(port, options);
+  /** Settles when the server has answered a PING, and so knows the connection. @param at a port, or a socket's path */
+  static async open(at: number | string, options: PeerOptions = {}): Promise<Http2Peer> {
+    const peer = await Http2Peer.connect(at, options);
     peer.send(PREFACE, settingsBytes(options.settings ?? []), ping());
     await peer.frame('PING');
     return peer;
   }
 
   /** Has said nothing yet, not even that it speaks HTTP/2. */
-  static async connect(port: number, options: PeerOptions = {}): Promise<Http2Peer> {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  static async connect(at: number | string, options: PeerOptions = {}): Promise<Http2Peer> {
+    const socket = typeof at === 'string' ? connect(at) : connect({ port: at, host: '127.0.0.1', noDelay: true });
     await once(socket, 'connect');
     return new Http2Peer(socket, options);
   }

@@ -1,7 +1,9 @@
 /** The servers behind the gRPC port that an operator may choose from: each test of the wire runs against all of them. */
 
-export const TRANSPORTS = ['node'] as const;
-export type Transport = (typeof TRANSPORTS)[number];
+export type Transport = 'lean' | 'node';
+
+/** The first is the default. */
+export const TRANSPORTS: readonly Transport[] = ['node'];
 
 /** For a service, in a process of its own or in the test's. */
 export function transportEnv(transport: Transport): Readonly<Record<string, string>> {
