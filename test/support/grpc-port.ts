@@ -11,7 +11,7 @@ import type { RouteOptions } from '../../src/surfaces/grpc/routes.ts';
 import { GrpcServer } from '../../src/surfaces/grpc/server.ts';
 import { HealthState } from '../../src/surfaces/health/health-state.ts';
 import { hasherForTest } from '../core/build.ts';
-import { TRANSPORTS, type Transport } from './transports.ts';
+import { TRANSPORT, type Transport } from './transports.ts';
 
 /** Of the domain that EnvoyCalls asks. */
 const POLICY = `
@@ -47,13 +47,7 @@ export class GrpcPort {
   #held: Promise<void> | undefined;
   #waiting = 0;
 
-  constructor({
-    transport = TRANSPORTS[0] as Transport,
-    config,
-    clock = systemClock,
-    onCall,
-    random = 128,
-  }: GrpcPortOptions = {}) {
+  constructor({ transport = TRANSPORT, config, clock = systemClock, onCall, random = 128 }: GrpcPortOptions = {}) {
     const chosen = { transport };
     const note =
       (level: Logged['level']) =>

@@ -17,13 +17,48 @@ import {
   windowUpdate,
   withPadding,
 } from './http2-frames.ts';
-import { callFields, head, QUESTION_BYTES } from './http2-peer.ts';
+import { callFields, Http2Peer, head, QUESTION_BYTES } from './http2-peer.ts';
 
-/** How a connection ended that was sent broken bytes. */
-export type FuzzEnd = 'closed' | 'answered' | 'hung';
+export interface FuzzReport {
+  readonly connections: number;
+  /** The seeds of those that were still open when nothing could be waited for. */
+  readonly hung: readonly number[];
+}
+
+// At once: more would only wait for one another.
+const BATCH = 16;
+// Between the end of what is sent and the end of the connection, on a busy machine.
+const HUNG_MILLIS = 10_000;
+
+/**
+ * Broken connections to a server on this machine for so long, and a good call after each batch. The connection of one
+ * seed is always the same.
+ * @throws when a good call is not answered
+ */
+export async function fuzz(port: number, seed: number, millis: number): Promise<FuzzReport> {
+  const hung: number[] = [];
+  const until = performance.now() + millis;
+  let next = seed;
+  while (performance.now() < until) {
+    const seeds = Array.from({ length: BATCH }, (_, index) => next + index);
+    next += BATCH;
+    const ends = await Promise.all(seeds.map((each) => sendBroken(port, each)));
+    hung.push(...seeds.filter((_, index) => ends[index] === 'hung'));
+    await expectAnswer(port, next);
+  }
+  return { connections: next - seed, hung };
+}
+
+async function expectAnswer(port: number, seed: number): Promise<void> {
+  const peer = await Http2Peer.open(port);
+  peer.call(1);
+  const { ended, trailers } = await peer.answer(1);
+  peer.close();
+  if (trailers['grpc-status'] !== '0') throw new Error(`a good call was not answered but ${ended} before seed ${seed}`);
+}
 
 /** From 0 to 1, never 1: the same row for the same seed (mulberry32). */
-export function randomOf(seed: number): () => number {
+function randomOf(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -85,7 +120,7 @@ const FRAMES_MAX = 12;
 const PAYLOAD_BYTES_MAX = 64;
 
 /** All that one connection sends behind, or instead of, its preface. */
-export function brokenConnection(random: () => number): Buffer {
+function brokenConnection(random: () => number): Buffer {
   const below = (bound: number): number => Math.floor(random() * bound);
   const one = <T>(of: readonly T[]): T => of[below(of.length)] as T;
   const bytes = (count: number): Buffer => Buffer.from(Array.from({ length: count }, () => below(256)));
@@ -93,7 +128,12 @@ export function brokenConnection(random: () => number): Buffer {
   function anyFrame(): Buffer {
     const isOdd = random() < 0.8;
     const stream = one([0, 1, 3, 5, 2, 2 ** 31 - 1, below(2 ** 16)]);
-    const frame = frameBytes(one(FRAME_TYPES), below(256), isOdd ? stream | 1 : stream, bytes(below(PAYLOAD_BYTES_MAX)));
+    const frame = frameBytes(
+      one(FRAME_TYPES),
+      below(256),
+      isOdd ? stream | 1 : stream,
+      bytes(below(PAYLOAD_BYTES_MAX)),
+    );
     if (random() < 0.1) frame.writeUInt8(below(256), 3);
     if (random() < 0.1) frame.writeUIntBE(below(2 ** 24), 0, 3);
     return frame;
@@ -132,25 +172,21 @@ export function brokenConnection(random: () => number): Buffer {
   return Buffer.concat([preface, settings, ...frames]);
 }
 
-/**
- * Sends it cut at random, and ends its own side. The server must close the connection then, or have answered.
- * @returns hung: the connection is still open so long afterwards, though nothing may be waited for
- */
-export function sendBroken(port: number, bytes: Buffer, random: () => number, millisMax: number): Promise<FuzzEnd> {
+/** What this seed says, cut somewhere. Its own side ends then: a server has nothing more to wait for. */
+function sendBroken(port: number, seed: number): Promise<'closed' | 'hung'> {
+  const random = randomOf(seed);
+  const bytes = brokenConnection(random);
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true });
-    let received = 0;
-    const timer = setTimeout(() => finish('hung'), millisMax);
-    const finish = (end: FuzzEnd): void => {
+    const timer = setTimeout(() => finish('hung'), HUNG_MILLIS);
+    const finish = (end: 'closed' | 'hung'): void => {
       clearTimeout(timer);
       socket.destroy();
       resolve(end);
     };
     socket.on('error', () => undefined);
-    socket.on('data', (chunk) => {
-      received += chunk.length;
-    });
-    socket.on('close', () => finish(received > 0 ? 'answered' : 'closed'));
+    socket.resume();
+    socket.on('close', () => finish('closed'));
     const cut = Math.floor(random() * bytes.length);
     socket.write(bytes.subarray(0, cut), () => {
       if (!socket.destroyed) socket.end(bytes.subarray(cut));
