@@ -9,7 +9,6 @@ import { ManualClock, settled } from '../../support/clock.ts';
 import { GrpcPort } from '../../support/grpc-port.ts';
 import {
   dataFrames,
-  FRAME_BYTES_MAX,
   frameBytes,
   PREFACE,
   ping,
@@ -35,6 +34,11 @@ const LONG_QUESTION = message(
     })),
   }),
 );
+// Of a connection without a call that moves, as server.ts has it.
+const IDLE_MILLIS = 600_000;
+const NARROW_BYTES = 16;
+// More than an answer needs at that width.
+const FRAMES_MAX = 1_000;
 const REFLECTION_PATH = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
 /** By its field 4, file_containing_symbol: answered with files of 4 KB. */
 const REFLECTION_QUESTION = message(Buffer.concat([Buffer.from([0x22, RLS_NAME.length]), Buffer.from(RLS_NAME)]));
@@ -143,21 +147,41 @@ describe.each(TRANSPORTS)('%s:', (transport) => {
       for (const answer of answers) expect(await answer).toMatchObject({ trailers: { 'grpc-status': '0' } });
     });
 
-    test('that is a byte wide at a time gets its answer, too', async () => {
+    test('that is a few bytes wide at a time gets its answer, too', async () => {
       peer = await Http2Peer.open(port.port, { settings: [[SETTING.INITIAL_WINDOW_SIZE, 1]] });
       peer.call(1);
       let isAnswered = false;
       void peer.answer(1).then(() => {
         isAnswered = true;
       });
-      for (let bytes = 1; !isAnswered && bytes < FRAME_BYTES_MAX; bytes += 1) {
-        await until('the next byte', () => isAnswered || (peer.counts.get('DATA') ?? 0) >= bytes);
-        peer.send(windowUpdate(1, 1));
+      for (let frames = 1; !isAnswered && frames < FRAMES_MAX; frames += 1) {
+        await until('the next bytes', () => isAnswered || (peer.counts.get('DATA') ?? 0) >= frames);
+        peer.send(windowUpdate(1, NARROW_BYTES));
       }
       const { body, trailers } = await peer.answer(1);
       expect(trailers).toEqual({ 'grpc-status': '0' });
       expect(body.readUInt32BE(1)).toBe(body.length - 5);
     });
+  });
+
+  // Node counts the idle time by a timer of its own.
+  const testByClock = transport === 'node' ? test.skip : test;
+
+  testByClock('a call that stops in the middle is not waited for beyond the idle time', async () => {
+    peer = await Http2Peer.open(port.port);
+    peer.send(head(1), frameBytes('DATA', 0, 1, QUESTION_BYTES.subarray(0, 9)), ping());
+    await peer.frame('PING');
+    clock.advance(IDLE_MILLIS - 1_000);
+    expect(peer.goaway).toBeUndefined();
+    let isGone = false;
+    void peer.closed.then(() => {
+      isGone = true;
+    });
+    await until('it is ended', () => {
+      clock.advance(PASSING_MILLIS);
+      return isGone;
+    });
+    expect(peer.goaway).toBe('NO_ERROR');
   });
 
   test('a peer that asks and never reads is given up in time, and holds up nobody meanwhile', async () => {
