@@ -11,8 +11,9 @@ ENVOY_VERSION := 1.40.0
 SCHEMATHESIS_VERSION := 4.32.5
 SCHEMATHESIS := .tools/schemathesis-$(SCHEMATHESIS_VERSION)/bin/st
 ENVOY := .tools/envoy-$(ENVOY_VERSION)/bin/envoy
+H2SPEC := .tools/h2spec
 
-.PHONY: help run demo test check jest schemathesis build gen gen-check fmt lint typecheck bench bench-admin bench-keys bench-policy bench-redis bench-decide profile soak clean tools
+.PHONY: help run demo test check jest schemathesis build gen gen-check fmt lint typecheck fuzz bench bench-admin bench-keys bench-policy bench-redis bench-decide profile soak clean tools
 
 help: ## Show this text
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -59,6 +60,9 @@ lint: node_modules/.installed ## Check format, lint rules and sizes
 typecheck: node_modules/.installed ## Check all types, tests and scripts included
 	@tsc -p tsconfig.json
 
+fuzz: build ## Send broken HTTP/2 to the running service; ARGS=minutes, one by default
+	@node scripts/fuzz.ts $(ARGS)
+
 bench: build ## Measure decisions beside yardsticks of the same run, and hold them against limits (4 minutes)
 	@node bench/run.ts $(ARGS)
 
@@ -84,7 +88,7 @@ bench-redis: node_modules/.installed ## Compare ways to ask Redis for a decision
 clean: ## Remove everything that was built or installed
 	@rm -rf dist node_modules .tools coverage
 
-tools: node_modules/.installed $(ENVOY) ## Install redis-server, openssl and Envoy where they are missing
+tools: node_modules/.installed $(ENVOY) $(H2SPEC) ## Install redis-server, openssl, Envoy and h2spec where they are missing
 	@scripts/install-packages
 
 node_modules/.installed: package.json package-lock.json
@@ -96,3 +100,6 @@ $(SCHEMATHESIS):
 
 $(ENVOY):
 	@scripts/install-envoy $(ENVOY_VERSION)
+
+$(H2SPEC):
+	@scripts/install-h2spec

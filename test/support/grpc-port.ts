@@ -11,6 +11,7 @@ import type { RouteOptions } from '../../src/surfaces/grpc/routes.ts';
 import { GrpcServer } from '../../src/surfaces/grpc/server.ts';
 import { HealthState } from '../../src/surfaces/health/health-state.ts';
 import { hasherForTest } from '../core/build.ts';
+import { TRANSPORT, type Transport } from './transports.ts';
 
 /** Of the domain that EnvoyCalls asks. */
 const POLICY = `
@@ -21,6 +22,7 @@ descriptors:
 `;
 
 export interface GrpcPortOptions {
+  readonly transport?: Transport;
   readonly config?: Partial<GrpcConfig>;
   /** For the ages of connections. */
   readonly clock?: Clock;
@@ -45,7 +47,8 @@ export class GrpcPort {
   #held: Promise<void> | undefined;
   #waiting = 0;
 
-  constructor({ config, clock = systemClock, onCall, random = 128 }: GrpcPortOptions = {}) {
+  constructor({ transport = TRANSPORT, config, clock = systemClock, onCall, random = 128 }: GrpcPortOptions = {}) {
+    const chosen = { transport };
     const note =
       (level: Logged['level']) =>
       (fields: object, message: string): void => {
@@ -58,6 +61,7 @@ export class GrpcPort {
         listen: { host: '127.0.0.1', port: 0 },
         maxConnectionAgeMillis: 0,
         maxConnectionAgeGraceMillis: 0,
+        ...chosen,
         ...config,
       },
       clock,

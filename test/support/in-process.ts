@@ -7,6 +7,7 @@ import { readEnv } from '../../src/config/env.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { startTelemetry } from '../../src/observability/telemetry.ts';
 import { type RunningServer, startServer } from '../../src/server.ts';
+import { TRANSPORT, transportEnv } from './transports.ts';
 
 export interface InProcess {
   readonly httpPort: number;
@@ -48,6 +49,7 @@ const LOCAL = {
   PORT: '0',
   GRPC_HOST: '127.0.0.1',
   GRPC_PORT: '0',
+  ...transportEnv(TRANSPORT),
   DEBUG_PORT: '0',
   LOG_LEVEL: 'info',
   LOG_FORMAT: 'json',

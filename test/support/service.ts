@@ -2,6 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { endChild, startChild, until } from './children.ts';
+import { TRANSPORT, transportEnv } from './transports.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const BIN = `${ROOT}bin/headroom`;
@@ -80,6 +81,7 @@ const LOCAL = {
   PORT: '0',
   GRPC_HOST: '127.0.0.1',
   GRPC_PORT: '0',
+  ...transportEnv(TRANSPORT),
   DEBUG_PORT: '0',
   LOG_LEVEL: 'info',
   LOG_FORMAT: 'json',

@@ -23,8 +23,7 @@ export function nodeHandler(handlerOf: HandlerOf, log: Log): NodeHandler {
       return;
     }
     answer(handler, request, response).catch((error: unknown) => {
-      // The caller is gone: nobody waits for this answer.
-      if (ConnectError.from(error).code !== Code.Aborted) log.error({ err: error }, 'an answer could not be sent');
+      if (!isAboutCallerGone(error)) log.error({ err: error }, 'an answer could not be sent');
     });
   };
 }
@@ -32,4 +31,10 @@ export function nodeHandler(handlerOf: HandlerOf, log: Log): NodeHandler {
 async function answer(handler: UniversalHandlerFn, request: NodeRequest, response: NodeResponse): Promise<void> {
   const asked = universalRequestFromNodeRequest(request, response, undefined, undefined);
   await universalResponseToNodeResponse(await handler(asked), response);
+}
+
+/** Nobody waits for this answer: its caller has ended the call, or the connection. */
+function isAboutCallerGone(error: unknown): boolean {
+  const { code, cause } = ConnectError.from(error);
+  return code === Code.Aborted || (cause as NodeJS.ErrnoException | undefined)?.code === 'ERR_HTTP2_INVALID_STREAM';
 }
