@@ -42,16 +42,16 @@ export function framesIn(bytes: Buffer): { frames: Frame[]; end: number } {
 
 export function uint32(...values: number[]): Buffer {
   const bytes = Buffer.alloc(4 * values.length);
-  values.forEach((value, index) => bytes.writeUInt32BE(value, 4 * index));
+  for (const [index, value] of values.entries()) bytes.writeUInt32BE(value, 4 * index);
   return bytes;
 }
 
 export function settingsOf(...settings: readonly (readonly [id: number, value: number])[]): Buffer {
   const bytes = Buffer.alloc(6 * settings.length);
-  settings.forEach(([id, value], index) => {
+  for (const [index, [id, value]] of settings.entries()) {
     bytes.writeUInt16BE(id, 6 * index);
     bytes.writeUInt32BE(value, 6 * index + 2);
-  });
+  }
   return bytes;
 }
 
