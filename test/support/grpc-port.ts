@@ -48,7 +48,6 @@ export class GrpcPort {
   #waiting = 0;
 
   constructor({ transport = TRANSPORT, config, clock = systemClock, onCall, random = 128 }: GrpcPortOptions = {}) {
-    const chosen = { transport };
     const note =
       (level: Logged['level']) =>
       (fields: object, message: string): void => {
@@ -57,11 +56,10 @@ export class GrpcPort {
     this.logger = { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') };
     this.#server = new GrpcServer({
       config: {
-        transport: 'lean',
+        transport,
         listen: { host: '127.0.0.1', port: 0 },
         maxConnectionAgeMillis: 0,
         maxConnectionAgeGraceMillis: 0,
-        ...chosen,
         ...config,
       },
       clock,

@@ -25,7 +25,8 @@ export class UniversalCall implements StreamConsumer {
   start(handler: UniversalHandlerFn | undefined, log: Log): void {
     this.#answer(handler)
       .catch((error: unknown) => {
-        log.error({ err: error }, 'an answer could not be sent');
+        // Else nobody waits for this answer.
+        if (!this.#stream.isClosed) log.error({ err: error }, 'an answer could not be sent');
         this.#connection.reset(this.#stream, ERROR.internal);
       })
       // Handlers wait for this to let go of what they hold.
@@ -67,7 +68,9 @@ export class UniversalCall implements StreamConsumer {
     const chunks = body?.[Symbol.asyncIterator]();
     // Headers leave after the first chunk was made: until then handlers may add to them.
     let chunk = await chunks?.next();
-    if (!stream.isClosed) sender.head(stream, status, header, body === undefined && trailer === undefined);
+    // RFC 9110 §9.3.2: to HEAD, no more.
+    const isHeadAlone = this.#stream.head.method === 'HEAD' || (body === undefined && trailer === undefined);
+    if (!stream.isClosed) sender.head(stream, status, header, isHeadAlone);
     while (chunk?.done === false && !stream.isClosed) {
       await this.#sendChunk(chunk.value);
       chunk = await chunks?.next();
@@ -131,10 +134,13 @@ class Upload implements AsyncIterable<Uint8Array> {
   }
 }
 
-/** @returns undefined for what a client has chosen badly */
+/**
+ * Handlers look at its query only. The authority is none of theirs, and often none of a URL: gateways put the name of a
+ * cluster there, such as `outbound|8081||ratelimit.svc`.
+ * @returns undefined for what a client has chosen badly
+ */
 function urlOf(head: RequestHead): string | undefined {
-  const authority = head.authority || head.get('host') || 'localhost';
-  return URL.parse(head.path, `${head.scheme}://${authority}`)?.toString();
+  return URL.parse(head.path, 'http://localhost')?.toString();
 }
 
 /** @returns undefined if a value has what no field may have */

@@ -153,6 +153,6 @@ function readWhole(bytes: Buffer, from: number, to: number): LimitRequest | unde
 function trailersOf({ code, rawMessage }: ConnectError): Field[] {
   return [
     ['grpc-status', String(code)],
-    ['grpc-message', encodeURIComponent(rawMessage)],
+    ['grpc-message', encodeURIComponent(rawMessage.toWellFormed())],
   ];
 }

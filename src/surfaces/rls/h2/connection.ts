@@ -12,6 +12,7 @@ import {
 } from './bounds.ts';
 import type { Budget } from './budget.ts';
 import { ConnectionError, StreamError } from './errors.ts';
+import { checkPriority, PRIORITY_BYTES, paddingStart } from './frame-parts.ts';
 import { FrameReader } from './frame-reader.ts';
 import { ERROR, FLAG, FRAME, INITIAL_WINDOW_BYTES, SETTING, STREAM_ID_MAX, uint31At } from './frames.ts';
 import { HeaderBlock } from './header-block.ts';
@@ -19,6 +20,7 @@ import { HpackDecoder, HpackError } from './hpack/decoder.ts';
 import { Outbox } from './outbox.ts';
 import { readSettings } from './peer-settings.ts';
 import { Receiver } from './receiver.ts';
+import { RecentResets } from './recent-resets.ts';
 import { RequestHead } from './request-head.ts';
 import { Sender } from './sender.ts';
 import { Stream, type StreamConsumer } from './stream.ts';
@@ -35,11 +37,8 @@ export interface ConnectionOptions {
 const EMPTY = Buffer.alloc(0);
 /** How often it is looked whether any call has moved, until the connection is idle. */
 const IDLE_TICKS = 10;
-const PRIORITY_BYTES = 5; // RFC 9113 §6.3
 const PING_BYTES = 8; // RFC 9113 §6.7
 const REQUEST_HEADER_FIELDS_TOO_LARGE = 431; // RFC 6585 §5
-/** Streams that this side reset a moment ago: what was on its way for them is no mistake. */
-const RESET_REMEMBERED_MAX = 1_024;
 
 export class Connection {
   readonly sender: Sender;
@@ -50,7 +49,7 @@ export class Connection {
   readonly #reader = new FrameReader(this);
   readonly #decoder = new HpackDecoder({ tableBytesMax: HEADER_TABLE_BYTES_MAX, listBytesMax: HEADER_LIST_BYTES_MAX });
   readonly #streams = new Map<number, Stream>();
-  readonly #reset = new Set<number>();
+  readonly #resets = new RecentResets();
   readonly #onPong: (() => void)[] = [];
   /** Present between a HEADERS and the CONTINUATION that ends it. */
   #block: HeaderBlock | undefined;
@@ -136,7 +135,7 @@ export class Connection {
   /** Ends a stream without an answer, or before its end. */
   reset(stream: Stream, code: number): void {
     if (stream.isClosed) return;
-    this.#rememberReset(stream.id);
+    this.#resets.add(stream.id);
     this.sender.reset(stream.id, code);
     this.#forget(stream);
   }
@@ -153,7 +152,7 @@ export class Connection {
       if (!(error instanceof StreamError)) throw error;
       this.#spend(this.#budgets.resets);
       const stream = this.#streams.get(error.streamId);
-      this.#rememberReset(error.streamId);
+      this.#resets.add(error.streamId);
       this.sender.reset(error.streamId, error.code);
       if (stream !== undefined) this.#abort(stream, error.code);
     }
@@ -224,15 +223,14 @@ export class Connection {
     const stream = this.#streams.get(streamId);
     this.#receiver.received(stream, to - from);
     if (stream === undefined) {
-      if (streamId > this.#lastStreamId) throw new ConnectionError(ERROR.protocol, 'DATA of an idle stream');
-      if (!this.#reset.has(streamId)) throw new StreamError(streamId, ERROR.streamClosed, 'DATA of a closed stream');
+      if (this.#isIdle(streamId)) throw new ConnectionError(ERROR.protocol, 'DATA of an idle stream');
+      if (!this.#resets.has(streamId)) throw new StreamError(streamId, ERROR.streamClosed, 'DATA of a closed stream');
       return;
     }
     if (stream.isRequestEnded) throw new StreamError(streamId, ERROR.streamClosed, 'DATA behind the end');
     const isPadded = (flags & FLAG.padded) !== 0;
     const start = isPadded ? from + 1 : from;
-    const end = isPadded ? to - (bytes[from] as number) : to;
-    if (start > end) throw new ConnectionError(ERROR.protocol, 'more padding than DATA');
+    const end = isPadded ? paddingStart(bytes, from, to) : to;
     const isEnd = (flags & FLAG.endStream) !== 0;
     if (start === end && !isEnd) this.#spend(this.#budgets.small);
     this.#receiver.body(stream, end - start, isEnd);
@@ -243,23 +241,19 @@ export class Connection {
 
   #takeHeaders(flags: number, streamId: number, bytes: Buffer, from: number, to: number): void {
     if (streamId % 2 === 0) throw new ConnectionError(ERROR.protocol, 'HEADERS of no stream of a client');
-    let start = from;
-    let end = to;
-    if (flags & FLAG.padded) {
-      end -= bytes[start] as number;
-      start += 1;
+    const isPadded = (flags & FLAG.padded) !== 0;
+    const end = isPadded ? paddingStart(bytes, from, to) : to;
+    let start = isPadded ? from + 1 : from;
+    if (flags & FLAG.priority) {
+      checkPriority(streamId, bytes, start, end);
+      start += PRIORITY_BYTES;
     }
-    if (flags & FLAG.priority) start += PRIORITY_BYTES;
-    if (start > end) throw new ConnectionError(ERROR.protocol, 'more padding than HEADERS');
-    const dependsOnItself = flags & FLAG.priority && uint31At(bytes, start - PRIORITY_BYTES) === streamId;
     const endsStream = (flags & FLAG.endStream) !== 0;
     if (flags & FLAG.endHeaders) this.#takeBlock(streamId, bytes, start, end, endsStream);
     else {
       this.#block = new HeaderBlock(streamId, endsStream);
       this.#block.add(bytes, start, end);
     }
-    // RFC 7540 §5.3.1. Priorities mean nothing here, but what contradicts itself is a mistake.
-    if (dependsOnItself) throw new StreamError(streamId, ERROR.protocol, 'a stream that depends on itself');
   }
 
   #takeContinuation(flags: number, bytes: Buffer, from: number, to: number): void {
@@ -303,7 +297,7 @@ export class Connection {
   #takeTrailers(streamId: number, head: RequestHead, endsStream: boolean): void {
     const stream = this.#streams.get(streamId);
     if (stream === undefined) {
-      if (this.#reset.has(streamId)) return;
+      if (this.#resets.has(streamId)) return;
       throw new ConnectionError(ERROR.streamClosed, 'HEADERS of a closed stream');
     }
     if (stream.isRequestEnded) throw new StreamError(streamId, ERROR.streamClosed, 'HEADERS behind the end');
@@ -318,7 +312,8 @@ export class Connection {
     if (to - from !== 4) throw new ConnectionError(ERROR.frameSize, 'WINDOW_UPDATE of a wrong length');
     this.#spend(this.#budgets.small);
     const increment = uint31At(bytes, from);
-    if (streamId > this.#lastStreamId) throw new ConnectionError(ERROR.protocol, 'WINDOW_UPDATE of an idle stream');
+    if (streamId !== 0 && this.#isIdle(streamId))
+      throw new ConnectionError(ERROR.protocol, 'WINDOW_UPDATE of an idle stream');
     if (increment === 0 && streamId === 0) throw new ConnectionError(ERROR.protocol, 'WINDOW_UPDATE of nothing');
     if (increment === 0) throw new StreamError(streamId, ERROR.protocol, 'WINDOW_UPDATE of nothing');
     const stream = this.#streams.get(streamId);
@@ -327,8 +322,7 @@ export class Connection {
 
   #takeReset(streamId: number, bytes: Buffer, from: number, to: number): void {
     if (to - from !== 4) throw new ConnectionError(ERROR.frameSize, 'RST_STREAM of a wrong length');
-    if (streamId === 0 || streamId > this.#lastStreamId)
-      throw new ConnectionError(ERROR.protocol, 'RST_STREAM of an idle stream');
+    if (this.#isIdle(streamId)) throw new ConnectionError(ERROR.protocol, 'RST_STREAM of an idle stream');
     this.#spend(this.#budgets.resets);
     const stream = this.#streams.get(streamId);
     if (stream !== undefined) this.#abort(stream, uint31At(bytes, from));
@@ -358,9 +352,8 @@ export class Connection {
   #takePriority(streamId: number, bytes: Buffer, from: number, to: number): void {
     this.#spend(this.#budgets.small);
     if (streamId === 0) throw new ConnectionError(ERROR.protocol, 'PRIORITY of no stream');
-    if (to - from !== PRIORITY_BYTES) throw new StreamError(streamId, ERROR.frameSize, 'PRIORITY of a wrong length');
-    if (uint31At(bytes, from) === streamId)
-      throw new StreamError(streamId, ERROR.protocol, 'a stream that depends on itself');
+    if (to - from !== PRIORITY_BYTES) throw new ConnectionError(ERROR.frameSize, 'PRIORITY of a wrong length');
+    checkPriority(streamId, bytes, from, to);
   }
 
   /** The client opens no more streams, or closes when it has its answers: nothing changes here. */
@@ -368,6 +361,11 @@ export class Connection {
     if (streamId !== 0) throw new ConnectionError(ERROR.protocol, 'GOAWAY of a stream');
     if (length < 8) throw new ConnectionError(ERROR.frameSize, 'GOAWAY of a wrong length');
     this.#spend(this.#budgets.small);
+  }
+
+  /** Not begun, or never to begin: those of even numbers would be ours (RFC 9113 §5.1.1). */
+  #isIdle(streamId: number): boolean {
+    return streamId > this.#lastStreamId || streamId % 2 === 0;
   }
 
   #spend(budget: Budget): void {
@@ -378,7 +376,7 @@ export class Connection {
   #answered(stream: Stream): void {
     this.#quietTicks = 0;
     if (!stream.isRequestEnded) {
-      this.#rememberReset(stream.id);
+      this.#resets.add(stream.id);
       this.sender.reset(stream.id, ERROR.none);
     }
     this.#forget(stream);
@@ -403,14 +401,5 @@ export class Connection {
 
   #endIfDone(): void {
     if (this.#isClosing && this.#streams.size === 0) this.#outbox.end();
-  }
-
-  #rememberReset(streamId: number): void {
-    this.#reset.add(streamId);
-    if (this.#reset.size <= RESET_REMEMBERED_MAX) return;
-    for (const oldest of this.#reset) {
-      this.#reset.delete(oldest);
-      break;
-    }
   }
 }

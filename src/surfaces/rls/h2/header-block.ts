@@ -2,7 +2,7 @@
 import { ConnectionError } from './errors.ts';
 import { ERROR } from './frames.ts';
 
-// A list of HEADER_LIST_BYTES_MAX fits, however it is coded.
+// A list of HEADER_LIST_BYTES_MAX fits twice as it is; Huffman's code makes it shorter, unless somebody means harm.
 const BLOCK_BYTES_MAX = 131_072;
 // A block that fills its frames needs nine. Clients may cut it smaller, but not into crumbs (CVE-2024-27316 and its like).
 const FRAMES_MAX = 64;

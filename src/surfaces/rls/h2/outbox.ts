@@ -16,7 +16,7 @@ const CAPACITY_BYTES = 32_768;
 const KEPT_CAPACITY_BYTES = 262_144;
 // A reader that lets so much wait is read from no more, until it has taken it.
 const BEHIND_BYTES_MAX = 262_144;
-// One that takes nothing so long is given up.
+// One that has not caught up after so long is given up.
 const BEHIND_MILLIS_MAX = 20_000;
 // One that has everything has so long to read it and to go.
 const LAST_WORDS_MILLIS_MAX = 1_000;
@@ -60,6 +60,7 @@ export class Outbox {
     this.#hasEnded = true;
     const { socket, clock } = this.#options;
     this.#settle();
+    if (socket.destroyed) return;
     // What still comes is thrown away: unread, it would have the system call all back that was sent.
     socket.resume();
     let patience = clock.after(BEHIND_MILLIS_MAX, () => socket.destroy());
@@ -74,8 +75,11 @@ export class Outbox {
   readonly #flush = (): void => {
     this.#isScheduled = false;
     const { socket } = this.#options;
-    if (this.#hasEnded || socket.destroyed) this.out.length = 0;
-    else if (!this.#isWriting && this.out.length > 0) this.#write(socket);
+    if (this.#hasEnded || socket.destroyed) {
+      this.out.length = 0;
+      return;
+    }
+    if (!this.#isWriting && this.out.length > 0) this.#write(socket);
     if (this.out.length + socket.writableLength > BEHIND_BYTES_MAX) this.#fallBehind();
   };
 
@@ -96,7 +100,7 @@ export class Outbox {
   };
 
   #fallBehind(): void {
-    if (this.#patience !== undefined || this.#options.socket.destroyed) return;
+    if (this.#patience !== undefined) return;
     this.#patience = this.#options.clock.after(BEHIND_MILLIS_MAX, () => this.#options.socket.destroy());
     this.#options.onBehind(true);
   }

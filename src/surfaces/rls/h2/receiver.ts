@@ -5,6 +5,9 @@ import { ERROR } from './frames.ts';
 import type { Sender } from './sender.ts';
 import type { Stream } from './stream.ts';
 
+/** What keeping a frame's bytes costs beside the bytes: bodies in crumbs are mostly this. */
+const FRAME_KEPT_BYTES = 128;
+
 export class Receiver {
   readonly #sender: Sender;
   #window = CONNECTION_WINDOW_BYTES;
@@ -46,14 +49,15 @@ export class Receiver {
     if (contentLength >= 0 && (bodyBytes > contentLength || (isEnd && bodyBytes < contentLength)))
       throw new StreamError(id, ERROR.protocol, 'a body of another length than its content-length');
     if (stream.dataFrames > DATA_FRAMES_MAX) throw new StreamError(id, ERROR.enhanceYourCalm, 'a body in crumbs');
-    this.#keep(stream, bytes);
+    this.#keep(stream, bytes + FRAME_KEPT_BYTES);
   }
 
-  /** As much may come anew. */
+  /** As much may come anew. Of a stream that is forgotten it may already. */
   consumed(stream: Stream, bytes: number): void {
+    if (stream.isClosed) return;
     stream.unconsumedBytes -= bytes;
     this.#grant(bytes);
-    if (stream.isRequestEnded || stream.isClosed) return;
+    if (stream.isRequestEnded) return;
     const owed = STREAM_WINDOW_BYTES - stream.receiveWindow - stream.unconsumedBytes;
     if (owed < STREAM_WINDOW_BYTES / 2) return;
     stream.receiveWindow += owed;

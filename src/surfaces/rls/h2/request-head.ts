@@ -90,11 +90,18 @@ export class RequestHead {
 
   #takePseudo(kind: number, value: string): void {
     // Once each, and never empty: `:authority` may be missing, but says something where it is not.
-    if (kind === METHOD && this.method === '') this.method = value;
+    if (value === '') this.#isMalformed = true;
+    else if (kind === METHOD && this.method === '') this.method = value;
     else if (kind === PATH && this.path === '') this.path = value;
     else if (kind === SCHEME && this.scheme === '') this.scheme = value;
     else if (kind === AUTHORITY && this.authority === '') this.authority = value;
     else this.#isMalformed = true;
+  }
+
+  /** Several may say the same (RFC 9110 §8.6). */
+  #takeLength(bytes: number): void {
+    if (Number.isNaN(bytes) || (this.contentLength >= 0 && this.contentLength !== bytes)) this.#isMalformed = true;
+    this.contentLength = bytes;
   }
 
   #take(kind: number | undefined, name: string, value: string): void {
@@ -103,8 +110,7 @@ export class RequestHead {
         this.contentType = value;
         break;
       case CONTENT_LENGTH:
-        this.contentLength = lengthOf(value);
-        if (Number.isNaN(this.contentLength)) this.#isMalformed = true;
+        this.#takeLength(lengthOf(value));
         break;
       case TE:
         if (value !== 'trailers') this.#isMalformed = true;
