@@ -36,6 +36,11 @@ export class ManualClock implements Clock {
     return this.#timers.size;
   }
 
+  /** How long it is until the last of them is due; -Infinity for none. */
+  get furthestMillis(): number {
+    return Math.max(...Array.from(this.#timers, ({ at }) => at)) - this.#monotonic;
+  }
+
   /** Time passes smoothly: every timer fires at its time, those set meanwhile included. */
   advance(millis: number): void {
     const until = this.#monotonic + millis;

@@ -41,6 +41,8 @@ export interface PeerOptions {
 }
 
 const CALL_PERIOD_MILLIS = 1;
+const CHUNK_BYTES = 16_000;
+const INITIAL_WINDOW_BYTES = 65_535; // RFC 9113 §6.9.2
 const QUESTION = { domain: 'closient', descriptors: [{ entries: [{ key: 'api_key', value: 'k' }] }] };
 /** The message that `call` sends. */
 export const QUESTION_BYTES = message(encoded(QUESTION));
@@ -58,6 +60,8 @@ export class Http2Peer {
   readonly #reader = new FrameReader();
   readonly #unread: Frame[] = [];
   readonly #streams = new Map<number, StreamAnswer>();
+  /** What may be sent, by stream; 0 is the connection. */
+  readonly #windows = new Map<number, number>();
   readonly #fields = new HpackDecoder();
   readonly #acknowledgesSettings: boolean;
   #blocks: Buffer[] = [];
@@ -97,9 +101,7 @@ export class Http2Peer {
     for (;;) {
       for (let next = this.#unread.shift(); next; next = this.#unread.shift()) if (next.type === type) return next;
       if (this.#isClosed) throw new Error(`the connection ended (${this.goaway}) before a frame of ${type} came`);
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
+      await this.#news();
     }
   }
 
@@ -108,6 +110,16 @@ export class Http2Peer {
     const answer = this.#answerOf(stream);
     if (this.#isClosed) answer.end('lost');
     return answer.ended;
+  }
+
+  /** The body of a request without its end, as the server allows it (RFC 9113 §6.9). */
+  async sendBody(stream: number, body: Buffer): Promise<void> {
+    for (let from = 0; from < body.length; from += CHUNK_BYTES) {
+      const chunk = body.subarray(from, from + CHUNK_BYTES);
+      await this.#until(() => Math.min(this.#windowOf(0), this.#windowOf(stream)) >= chunk.length);
+      for (const id of [0, stream]) this.#windows.set(id, this.#windowOf(id) - chunk.length);
+      this.send(frameBytes('DATA', 0, stream, chunk));
+    }
   }
 
   /** In one write. */
@@ -160,6 +172,24 @@ export class Http2Peer {
     this.#socket.destroy();
   }
 
+  async #until(condition: () => boolean): Promise<void> {
+    while (!condition()) {
+      if (this.#isClosed) throw new Error(`the connection ended (${this.goaway})`);
+      await this.#news();
+    }
+  }
+
+  /** Settles when something was read, or the connection is gone. */
+  #news(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  #windowOf(stream: number): number {
+    return this.#windows.get(stream) ?? INITIAL_WINDOW_BYTES;
+  }
+
   #read(chunk: Buffer): void {
     for (const frame of this.#reader.read(chunk)) {
       this.#unread.push(frame);
@@ -170,6 +200,7 @@ export class Http2Peer {
   }
 
   #take({ type, flags, stream, payload }: Frame): void {
+    if (type === 'WINDOW_UPDATE') this.#windows.set(stream, this.#windowOf(stream) + payload.readUInt32BE(0));
     if (type === 'GOAWAY') this.goaway = errorName(payload.readUInt32BE(4));
     if (type === 'SETTINGS' && (flags & ACK) === 0 && this.#acknowledgesSettings)
       this.send(frameBytes('SETTINGS', ACK, 0));

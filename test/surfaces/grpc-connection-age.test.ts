@@ -10,6 +10,8 @@ import { Http2Peer } from '../support/http2-peer.ts';
 const AGE = { maxConnectionAgeMillis: 100_000, maxConnectionAgeGraceMillis: 30_000 };
 // In the middle: neither older nor younger.
 const JITTER_MILLIS = 200;
+// A connection on which no call moves ends by itself.
+const IDLE_MILLIS = 600_000;
 
 let clock: ManualClock;
 const ports: GrpcPort[] = [];
@@ -68,7 +70,9 @@ describe('a connection is asked to go at its age', () => {
   test('0 means never', async () => {
     const port = await start({ maxConnectionAgeMillis: 0 });
     const calls = await open(port);
-    clock.advance(10 * 365 * 86_400_000);
+    // Its idle time, if anything, which a call begins anew.
+    expect(clock.furthestMillis).toBeLessThanOrEqual(IDLE_MILLIS);
+    clock.advance(IDLE_MILLIS - 1);
     expect(await wasAskedToGo(calls)).toBe(false);
     calls.close();
   });
@@ -76,7 +80,8 @@ describe('a connection is asked to go at its age', () => {
   test('a time that no timer holds is not a time that has passed', async () => {
     const port = await start({ maxConnectionAgeMillis: 365 * 86_400_000 });
     const calls = await open(port);
-    clock.advance(20 * 86_400_000);
+    expect(clock.furthestMillis).toBeGreaterThan(20 * 86_400_000);
+    expect(clock.furthestMillis).toBeLessThan(2 ** 31);
     expect(await wasAskedToGo(calls)).toBe(false);
     calls.close();
   });
@@ -85,7 +90,7 @@ describe('a connection is asked to go at its age', () => {
 test('a connection that is closed leaves no timer behind', async () => {
   const port = await start();
   const calls = await open(port);
-  expect(clock.timers).toBe(1);
+  expect(clock.timers).toBeGreaterThan(0);
   calls.close();
   await until('the server has noticed', () => clock.timers === 0);
 });
@@ -152,7 +157,7 @@ describe('a connection that is asked to go', () => {
     const release = port.hold();
     const call = calls.decide('k');
     await until('the call has arrived', () => port.waiting === 1);
-    clock.advance(10 * 365 * 86_400_000);
+    clock.advance(IDLE_MILLIS - 1);
     release();
     expect((await call).grpcStatus).toBe(0);
     await calls.closed;

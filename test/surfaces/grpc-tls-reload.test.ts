@@ -193,6 +193,7 @@ describe('within a minute the new certificate is shown though no change was seen
     renameSync(`${folder}.new`, folder);
     await clock.pass(LOOK_MILLIS + PATIENCE_MILLIS);
     expect(await shown(port)).toBe(serialOf(second));
+    await until('the look at the certificate is over', () => clock.timers === LOOKS);
     // From then on changes are seen there, at once.
     placeTogether(first, other);
     await until('the change is seen', () => clock.timers > LOOKS);
