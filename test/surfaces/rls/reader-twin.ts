@@ -1,0 +1,48 @@
+/** What protobuf-es and codec.ts make of the bytes of a request, and what the reader does, in one form. */
+import { fromBinary } from '@bufbuild/protobuf';
+import type { LimitRequest } from '../../../src/core/descriptor.ts';
+import { InvalidRequest } from '../../../src/core/errors.ts';
+import { type RateLimitRequest, RateLimitRequestSchema } from '../../../src/gen/envoy/service/ratelimit/v3/rls_pb.ts';
+import { acceptAnyBytes } from '../../../src/surfaces/rls/any-bytes.ts';
+import { fromProto } from '../../../src/surfaces/rls/codec.ts';
+import { MalformedMessage, readRateLimitRequest } from '../../../src/surfaces/rls/request-reader.ts';
+
+acceptAnyBytes();
+
+export type Outcome = LimitRequest | 'malformed' | { readonly invalid: string; readonly message: string };
+
+/** The message stands among other bytes, which must not matter: a reader that strays beyond it finds a varint without end. */
+export function byHand(message: Uint8Array, before = 3): Outcome {
+  const around = Buffer.alloc(before + message.length + 16, 0xff);
+  around.set(message, before);
+  return outcomeOf(() => readRateLimitRequest(around, before, before + message.length));
+}
+
+export function byTwin(message: Uint8Array): Outcome {
+  let request: RateLimitRequest;
+  try {
+    request = fromBinary(RateLimitRequestSchema, message);
+  } catch {
+    return 'malformed';
+  }
+  return outcomeOf(() => plain(fromProto(request)));
+}
+
+/** protobuf-es's entries carry the name of their type, and fields that nobody knows. */
+function plain(request: LimitRequest): LimitRequest {
+  const descriptors = request.descriptors.map((descriptor) => ({
+    ...descriptor,
+    entries: descriptor.entries.map(({ key, value }) => ({ key, value })),
+  }));
+  return { ...request, descriptors };
+}
+
+function outcomeOf(read: () => LimitRequest): Outcome {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof MalformedMessage) return 'malformed';
+    if (error instanceof InvalidRequest) return { invalid: error.field, message: error.message };
+    throw error;
+  }
+}
