@@ -1,4 +1,5 @@
 /** What protobuf-es and codec.ts make of the bytes of a request, and what the reader does, in one form. */
+import { deepStrictEqual } from 'node:assert/strict';
 import { fromBinary } from '@bufbuild/protobuf';
 import type { LimitRequest } from '../../../src/core/descriptor.ts';
 import { InvalidRequest } from '../../../src/core/errors.ts';
@@ -9,13 +10,20 @@ import { MalformedMessage, readRateLimitRequest } from '../../../src/surfaces/rl
 
 acceptAnyBytes();
 
+const BYTES_BEFORE = 3;
+const BYTES_BEHIND = 16;
+
 export type Outcome = LimitRequest | 'malformed' | { readonly invalid: string; readonly message: string };
 
-/** The message stands among other bytes, which must not matter: a reader that strays beyond it finds a varint without end. */
-export function byHand(message: Uint8Array, before = 3): Outcome {
-  const around = Buffer.alloc(before + message.length + 16, 0xff);
-  around.set(message, before);
-  return outcomeOf(() => readRateLimitRequest(around, before, before + message.length));
+/** The message stands among other bytes, which must not matter: neither those that end a varint, nor those that go on. */
+export function byHand(message: Uint8Array): Outcome {
+  const [outcome, other] = [0x00, 0xff].map((around) => {
+    const bytes = Buffer.alloc(BYTES_BEFORE + message.length + BYTES_BEHIND, around);
+    bytes.set(message, BYTES_BEFORE);
+    return outcomeOf(() => readRateLimitRequest(bytes, BYTES_BEFORE, BYTES_BEFORE + message.length));
+  });
+  deepStrictEqual(outcome, other);
+  return outcome as Outcome;
 }
 
 export function byTwin(message: Uint8Array): Outcome {

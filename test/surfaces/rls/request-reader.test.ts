@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { COST_MAX } from '../../../src/core/window.ts';
+import { readRateLimitRequest } from '../../../src/surfaces/rls/request-reader.ts';
 import { byHand, byTwin, type Outcome } from './reader-twin.ts';
 
 const NO_DESCRIPTOR = { entries: [], hitsAddend: undefined, isNegativeHits: false, override: undefined };
@@ -193,4 +194,24 @@ describe('text', () => {
       expect(byHand(message)).toStrictEqual(byTwin(message));
     }
   });
+
+  test('a name is never taken for another one that was kept where it would be', () => {
+    const mistaken: string[] = [];
+    const expectName = (bytes: Buffer, name: string) => nameOf(bytes) === name || mistaken.push(name);
+    // So many that hundreds of them share a place with the one before.
+    for (let number = 0; number < 0x4000; number++) {
+      const [high, low] = [0x80 + (number >> 7), String.fromCharCode(number & 0x7f)];
+      const latin = String.fromCharCode(high) + low;
+      expectName(Buffer.from(latin), latin);
+      expectName(Buffer.from(latin, 'latin1'), String.fromCharCode(0xdc00 + high) + low);
+      const ascii = String.fromCharCode(high & 0x7f);
+      expectName(Buffer.from(ascii + low), ascii + low);
+      expectName(Buffer.from(ascii), ascii);
+    }
+    expect(mistaken).toEqual([]);
+  });
+
+  function nameOf(bytes: Buffer): string {
+    return readRateLimitRequest(Buffer.concat([Buffer.from([0x0a, bytes.length]), bytes]), 0, bytes.length + 2).domain;
+  }
 });
