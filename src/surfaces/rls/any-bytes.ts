@@ -21,11 +21,11 @@ export function decodeText(bytes: Uint8Array): string {
 
 /** Callers choose what is read here: an exception, or an object for each byte, would make a few of them dear. */
 function escaped(bytes: Uint8Array): string {
-  const units = Buffer.alloc(2 * bytes.length);
+  const units = Buffer.allocUnsafe(2 * bytes.length); // from Node's pool, if there are few
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at] as number;
     units[2 * at] = byte;
-    if (byte >= 0x80) units[2 * at + 1] = ESCAPED_HIGH_BYTE;
+    units[2 * at + 1] = byte < 0x80 ? 0 : ESCAPED_HIGH_BYTE;
   }
   return units.toString('utf16le');
 }
