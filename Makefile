@@ -12,7 +12,7 @@ SCHEMATHESIS_VERSION := 4.32.5
 SCHEMATHESIS := .tools/schemathesis-$(SCHEMATHESIS_VERSION)/bin/st
 ENVOY := .tools/envoy-$(ENVOY_VERSION)/bin/envoy
 
-.PHONY: help run demo test check jest schemathesis build gen gen-check fmt lint typecheck bench bench-admin bench-keys bench-policy clean tools
+.PHONY: help run demo test check jest schemathesis build gen gen-check fmt lint typecheck bench bench-admin bench-decide bench-keys bench-policy clean tools
 
 help: ## Show this text
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -64,6 +64,9 @@ bench: build ## Measure CPU per decision beside a yardstick in the same run
 
 bench-admin: build ## Measure how many API keys a second POST /v1/keys creates (1 minute)
 	@node bench/admin.ts $(ARGS)
+
+bench-decide: node_modules/.installed ## Measure the decision alone, in one process and without any wire (half a minute)
+	@node bench/decide.ts $(ARGS)
 
 bench-keys: node_modules/.installed ## Measure a registry of a million API keys (2 to 4 minutes); ARGS=100000 for fewer
 	@node bench/keys.ts $(ARGS)
