@@ -69,6 +69,9 @@ bench: build ## Measure decisions beside yardsticks of the same run, and hold th
 bench-admin: build ## Measure how many API keys a second POST /v1/keys creates (1 minute)
 	@node bench/admin.ts $(ARGS)
 
+bench-decide: node_modules/.installed ## Measure the decision alone, in one process and without any wire (half a minute)
+	@node bench/decide.ts $(ARGS)
+
 bench-keys: node_modules/.installed ## Measure a registry of a million API keys (2 to 4 minutes); ARGS=100000 for fewer
 	@node bench/keys.ts $(ARGS)
 

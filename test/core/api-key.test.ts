@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { KEY_ID, newKey, parseKey, rotatedKey } from '../../src/core/api-key.ts';
@@ -79,5 +80,43 @@ describe('a mistyped key is told from a key', () => {
     { title: 'with another alphabet', typed: key.replace(/.$/, 'é') },
   ])('when it is $title', ({ typed }) => {
     expect(parseKey(typed)).toBeUndefined();
+  });
+});
+
+describe('what is a key', () => {
+  const FORM = /^c([sp])k_([0-9A-Za-z]{12})[0-9A-Za-z]{20}([0-9A-Za-z]{6})$/;
+
+  /** The same, in as many looks at the text as it has conditions. */
+  function plainlyParsed(text: string): ReturnType<typeof parseKey> {
+    const form = FORM.exec(text);
+    if (form === null) return undefined;
+    let digits = '';
+    for (let rest = crc32(text.slice(0, 36)); digits.length < 6; rest = Math.floor(rest / 62)) {
+      digits = BASE62.charAt(rest % 62) + digits;
+    }
+    if (digits !== form[3]) return undefined;
+    return { type: form[1] === 's' ? 'secret' : 'publishable', id: `key_${form[2]}` };
+  }
+
+  const key = fc
+    .tuple(fc.constantFrom('secret' as const, 'publishable' as const), fc.nat(255))
+    .map(([type, seed]) => newKey(type, (count) => bytes(seed)(count).map((byte) => byte % 62)).key);
+  const unit = fc.constantFrom(...BASE62, '_', '-', ' ', '\n', '\0', '\u007f', 'é', 'ā', '\ud800');
+  const changed = fc
+    .tuple(key, fc.nat(41), unit)
+    .map(([text, at, other]) => text.slice(0, at) + other + text.slice(at + 1));
+  const foreign = fc
+    .tuple(fc.constantFrom('csk_', 'cpk_', 'cxk_'), fc.string({ unit, minLength: 38, maxLength: 38 }))
+    .map(([prefix, rest]) => prefix + rest);
+
+  test('is what a regular expression and another CRC-32 say', () => {
+    let keys = 0;
+    const check = (text: string): void => {
+      const plainly = plainlyParsed(text);
+      if (plainly !== undefined) keys += 1;
+      expect(parseKey(text)).toEqual(plainly);
+    };
+    fc.assert(fc.property(fc.oneof(key, changed, foreign), check), { seed: 1, numRuns: 2_000 });
+    expect(keys).toBeGreaterThan(500);
   });
 });

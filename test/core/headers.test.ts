@@ -4,6 +4,7 @@ import { settle } from '../../src/core/decision.ts';
 import type { DescriptorDefinition, PolicyDefinition } from '../../src/core/definition.ts';
 import type { Descriptor } from '../../src/core/descriptor.ts';
 import { type Answer, answerOf, bindingWindows, errorBody } from '../../src/core/headers.ts';
+import type { Window } from '../../src/core/limit.ts';
 import type { HeaderStyle } from '../../src/core/policy.ts';
 import { DAY_END, MINUTE_END, NOW, of, plan, policyOf, taken, windowOf } from './build.ts';
 
@@ -223,6 +224,26 @@ describe('RateLimit-Policy', () => {
     expect(bindingWindows(windows)).toEqual([windows[1], windows[3]]);
     expect(bindingWindows([])).toEqual([]);
   });
+});
+
+test('RateLimit-Policy tells the numbers that decided, whichever were told before', () => {
+  const policy = policyOf([documented]);
+  const planned = plan(policy, [K]);
+  const { nowSeconds, found } = taken(planned, [1, 1]);
+  const policyField = (windows: readonly Window[]): string | undefined => {
+    const decision = settle(planned, { nowSeconds, found: found.map((each) => ({ ...each, windows })) });
+    return answerOf(decision, policy.headerStyle).headers[0]?.[1];
+  };
+  const ownNumbers = (max: number): Window[] => [windowOf(max, 'minute'), windowOf(10_000, 'day')];
+  const theirs = planned.hits[0]?.windows as readonly Window[];
+  const [first, second] = [ownNumbers(7), ownNumbers(8)];
+  expect([theirs, first, second, first, theirs].map(policyField)).toEqual([
+    '300;w=60, 10000;w=86400',
+    '7;w=60, 10000;w=86400',
+    '8;w=60, 10000;w=86400',
+    '7;w=60, 10000;w=86400',
+    '300;w=60, 10000;w=86400',
+  ]);
 });
 
 describe('the sample governor of the documentation', () => {

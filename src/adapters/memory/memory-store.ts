@@ -73,6 +73,10 @@ export class MemoryStore implements CounterStore {
   readonly #ends = new Subject('');
   /** The last one that was looked at to see whether it still counts. */
   #swept = this.#ends;
+  /** No subject's end is before it: until then, looking for ended ones would only touch memory that has gone cold. */
+  #firstEnd = Number.POSITIVE_INFINITY;
+  /** The same of those that the present lap has looked at, or that were charged since it began. */
+  #lapsFirstEnd = Number.POSITIVE_INFINITY;
   #evicted = 0;
 
   constructor({ clock, subjectsMax, keys }: MemoryStoreOptions) {
@@ -147,6 +151,7 @@ export class MemoryStore implements CounterStore {
       subject.set(seconds, count);
       subject.endsAt = Math.max(subject.endsAt, algorithm.end(count, seconds));
     }
+    this.#noteEnd(subject);
     this.#makeRoom(nowSeconds);
   }
 
@@ -182,16 +187,30 @@ export class MemoryStore implements CounterStore {
   }
 
   #makeRoom(nowSeconds: number): void {
-    for (let looked = 0; looked < SWEPT_PER_HIT; looked++) {
-      const subject = this.#swept.newer;
-      this.#swept = subject;
-      if (subject === this.#ends) break;
-      if (subject.endsAt <= nowSeconds) this.#remove(subject);
-    }
+    if (nowSeconds >= this.#firstEnd) this.#sweep(nowSeconds);
     if (this.#subjects.size <= this.#subjectsMax) return;
     const oldest = this.#ends.newer;
     this.#remove(oldest);
     if (oldest.endsAt > nowSeconds) this.#evicted += 1;
+  }
+
+  #sweep(nowSeconds: number): void {
+    for (let looked = 0; looked < SWEPT_PER_HIT; looked++) {
+      const subject = this.#swept.newer;
+      this.#swept = subject;
+      if (subject === this.#ends) {
+        this.#firstEnd = this.#lapsFirstEnd;
+        this.#lapsFirstEnd = Number.POSITIVE_INFINITY;
+        return;
+      }
+      if (subject.endsAt <= nowSeconds) this.#remove(subject);
+      else this.#noteEnd(subject);
+    }
+  }
+
+  #noteEnd({ endsAt }: Subject): void {
+    this.#firstEnd = Math.min(this.#firstEnd, endsAt);
+    this.#lapsFirstEnd = Math.min(this.#lapsFirstEnd, endsAt);
   }
 }
 

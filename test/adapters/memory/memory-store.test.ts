@@ -1,5 +1,6 @@
 /** What bounds the memory of the memory store; what it counts is the contract's matter. */
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { MemoryStore } from '../../../src/adapters/memory/memory-store.ts';
 import { ManualClock } from '../../contract/manual-clock.ts';
 import { hit, look, usedBefore, windowOfSeconds } from '../../contract/store-under-test.ts';
@@ -122,6 +123,30 @@ describe('subjects whose windows have ended', () => {
     for (let index = 0; index < 50; index++) await charge(store, 'b');
     expect(await used(store, 'a')).toEqual([1]);
   });
+});
+
+test('what is charged, forgotten and pushed out in any order is held as in a plain list of the last ones', async () => {
+  const subject = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f');
+  const step = fc.record({ isCharge: fc.boolean(), subjects: fc.array(subject, { minLength: 1, maxLength: 4 }) });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+      const store = storeOf(3);
+      const held = new Map<string, number>();
+      for (const { isCharge, subjects } of steps) {
+        if (isCharge) await store.take(subjects.map((each) => hit(each, DAY)));
+        else await store.forget(subjects.map((each) => ({ subject: each })));
+        for (const each of subjects) {
+          const count = (held.get(each) ?? 0) + 1;
+          held.delete(each);
+          if (isCharge) held.set(each, count);
+          if (held.size > 3) held.delete(held.keys().next().value as string);
+        }
+        expect(store.size).toBe(held.size);
+      }
+      expect(await used(store, ...held.keys())).toEqual([...held.values()]);
+    }),
+    { seed: 1 },
+  );
 });
 
 test('a closed memory holds nothing', async () => {
