@@ -230,6 +230,22 @@ describe('handed over, with all that came of it, is', () => {
   });
 });
 
+test('calls whose decisions take long leave the connection’s window to others', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  held = promise;
+  const body = messageOf(bytesOf('d', 'v'.repeat(10_000)));
+  // More than the window, in steps that it allows.
+  for (let id = 1; id < 401; id += 2) {
+    wire.request(id, 0, PLAIN);
+    wire.send(FRAME.data, END, id, body);
+    if (id % 50 === 1) await wire.settled();
+  }
+  await wire.settled();
+  expect(wire.goaways()).toEqual([]);
+  resolve();
+  await answerOf(399);
+});
+
 test('what a connection was sent for calls that were answered may be sent anew', async () => {
   const body = messageOf(bytesOf('d', 'v'.repeat(10_000)));
   for (let id = 1; id < 401; id += 2) {

@@ -50,6 +50,8 @@ export class Outbox {
 
   /** Settles when the reader is not behind, or gone. */
   ready(): Promise<void> | undefined {
+    // Much may have been written in this turn, before anything of it was sent.
+    this.#look();
     if (!this.isBehind) return undefined;
     return new Promise((resolve) => this.#waiters.push(resolve));
   }
@@ -59,10 +61,9 @@ export class Outbox {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     const { socket, clock } = this.#options;
+    // What still comes is read, and thrown away: unread, it would have the system call all back that was sent.
     this.#settle();
     if (socket.destroyed) return;
-    // What still comes is thrown away: unread, it would have the system call all back that was sent.
-    socket.resume();
     let patience = clock.after(BEHIND_MILLIS_MAX, () => socket.destroy());
     socket.once('finish', () => {
       patience.cancel();
@@ -80,7 +81,7 @@ export class Outbox {
       return;
     }
     if (!this.#isWriting && this.out.length > 0) this.#write(socket);
-    if (this.out.length + socket.writableLength > BEHIND_BYTES_MAX) this.#fallBehind();
+    this.#look();
   };
 
   #write(socket: Socket): void {
@@ -90,6 +91,7 @@ export class Outbox {
     // What the system has taken at once is no more looked at; the rest belongs to the socket until it is written.
     if (this.#isWriting || out.bytes.length > KEPT_CAPACITY_BYTES) out.renew(CAPACITY_BYTES);
     else out.length = 0;
+    if (!this.#isWriting) this.#settle();
   }
 
   readonly #written = (): void => {
@@ -99,10 +101,12 @@ export class Outbox {
     this.#flush();
   };
 
-  #fallBehind(): void {
-    if (this.#patience !== undefined) return;
-    this.#patience = this.#options.clock.after(BEHIND_MILLIS_MAX, () => this.#options.socket.destroy());
-    this.#options.onBehind(true);
+  #look(): void {
+    const { socket, clock, onBehind } = this.#options;
+    if (this.#hasEnded || socket.destroyed || this.#patience !== undefined) return;
+    if (this.out.length + socket.writableLength <= BEHIND_BYTES_MAX) return;
+    this.#patience = clock.after(BEHIND_MILLIS_MAX, () => socket.destroy());
+    onBehind(true);
   }
 
   #settle(): void {

@@ -6,6 +6,7 @@ import {
   frameBudgets,
   HEADER_LIST_BYTES_MAX,
   HEADER_TABLE_BYTES_MAX,
+  OPEN_REQUESTS_BYTES_MAX,
   RESETS_BURST_MAX,
   RESETS_PER_SECOND_MAX,
   STREAM_WINDOW_BYTES,
@@ -110,6 +111,30 @@ describe('a header list', () => {
     expect([wire.resets(3), wire.resets(5)]).toEqual([[], [ERROR.none]]);
     expect(wire.goaways()).toEqual([]);
   });
+});
+
+test(`heads of ${OPEN_REQUESTS_BYTES_MAX} bytes are kept until they are answered, however short they came`, async () => {
+  const wire = await open();
+  // A field of 4,000 bytes in the table, and fifteen times its index: 24 bytes that become 60 KiB.
+  const long = Buffer.concat([
+    Buffer.of(0x40, 1),
+    Buffer.from('x'),
+    Buffer.of(0x7f, 0xa1, 0x1e),
+    Buffer.alloc(4_000, 'v'),
+  ]);
+  wire.send(FRAME.headers, WHOLE | END, 1, Buffer.concat([blockOf(REQUEST), long]));
+  wire.send(FRAME.rstStream, 0, 1, uint32(ERROR.cancel));
+  const block = Buffer.concat([blockOf(REQUEST), Buffer.alloc(15, 0x80 | 62)]);
+  const listBytes = REQUEST.reduce((sum, [name, value]) => sum + name.length + value.length + 32, 15 * 4_033);
+  const fit = Math.floor(OPEN_REQUESTS_BYTES_MAX / listBytes);
+  flood(wire, fit, (at) => frameOf(FRAME.headers, WHOLE, 2 * at + 3, block));
+  await wire.settled();
+  expect(wire.of(FRAME.rstStream)).toEqual([]);
+  expect(wire.asked).toHaveLength(fit + 1);
+  wire.send(FRAME.headers, WHOLE, 2 * fit + 3, block);
+  await wire.settled();
+  expect(wire.resets(2 * fit + 3)).toEqual([ERROR.enhanceYourCalm]);
+  expect(wire.asked).toHaveLength(fit + 1);
 });
 
 describe('the table that clients may fill', () => {

@@ -97,6 +97,42 @@ describe('a body', () => {
     expect(wire.asked[0]).toMatchObject({ isEnded: true, body: Buffer.from('abc') });
   });
 
+  test('may be mostly padding, which uses up no window for good', async () => {
+    const wire = await open({
+      serve: (asked, connection) => ({
+        data: (bytes, from, to, isEnd) => {
+          asked.data(bytes, from, to, isEnd);
+          connection.consumed(asked.stream, to - from);
+        },
+        aborted: (code) => asked.aborted(code),
+      }),
+    });
+    wire.request(1);
+    for (let count = 0; count < 400; count++) {
+      wire.send(FRAME.data, PADDED, 1, Buffer.concat([Buffer.of(254, count), Buffer.alloc(254)]));
+      if (count % 100 === 0) await wire.settled();
+    }
+    wire.send(FRAME.data, END, 1);
+    await wire.settled();
+    expect(wire.resets(1)).toEqual([]);
+    expect(wire.asked[0]).toMatchObject({ isEnded: true, abortedBy: [] });
+    expect(wire.asked[0]?.body).toHaveLength(400);
+  });
+
+  test('that has ended has ended: nothing may follow, and its answer ends the stream', async () => {
+    const wire = await open();
+    for (const id of [1, 3]) {
+      wire.request(id);
+      wire.send(FRAME.data, END, id, Buffer.from('x'));
+    }
+    wire.send(FRAME.data, 0, 3, Buffer.from('y'));
+    await wire.settled();
+    answer(wire.asked[0]!, wire.connection);
+    await wire.settled();
+    expect([wire.resets(1), wire.resets(3)]).toEqual([[], [ERROR.streamClosed]]);
+    expect(wire.asked[1]?.body).toEqual(Buffer.from('x'));
+  });
+
   test('begins behind a header block in pieces, with padding and a priority', async () => {
     const wire = await open();
     const block = blockOf(REQUEST);
@@ -187,6 +223,21 @@ describe('a connection that closes', () => {
     wire.connection.sendGoawayNotice();
     await wire.settled();
     expect(wire.goaways()).toEqual([ERROR.none]);
+  });
+});
+
+describe('a connection that has failed', () => {
+  test('takes nothing any more of what still comes', async () => {
+    const wire = await open();
+    await wire.settled();
+    wire.client.pause();
+    const finished = once(wire.socket, 'finish');
+    wire.send(FRAME.data, 0, 0);
+    await finished;
+    const heard = once(wire.socket, 'data');
+    wire.request(1, END);
+    await heard;
+    expect(wire.asked).toEqual([]);
   });
 });
 

@@ -43,6 +43,17 @@ function write(bytes: Uint8Array): void {
   outbox.flushSoon();
 }
 
+/** How long each write to the socket is, from now on. */
+function watchWrites(): number[] {
+  const writes: number[] = [];
+  const original = socket.write.bind(socket);
+  socket.write = ((bytes: Buffer, done: () => void) => {
+    writes.push(bytes.length);
+    return original(bytes, done);
+  }) as typeof socket.write;
+  return writes;
+}
+
 async function readAll(): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of reader) chunks.push(chunk as Buffer);
@@ -50,12 +61,7 @@ async function readAll(): Promise<Buffer> {
 }
 
 test('all of a turn leaves in one write', async () => {
-  const writes: number[] = [];
-  const original = socket.write.bind(socket);
-  socket.write = ((bytes: Buffer, done: () => void) => {
-    writes.push(bytes.length);
-    return original(bytes, done);
-  }) as typeof socket.write;
+  const writes = watchWrites();
   for (let count = 0; count < 100; count++) write(Buffer.of(count));
   await settled();
   expect(writes).toEqual([100]);
@@ -63,8 +69,8 @@ test('all of a turn leaves in one write', async () => {
 
 test('everything arrives in order, also what was written while the system took no more', async () => {
   const expected: Buffer[] = [];
-  for (let round = 0; round < 40; round++) {
-    const bytes = Buffer.alloc(FLOOD_BYTES / 40, round);
+  for (let round = 0; round < 1_600; round++) {
+    const bytes = Buffer.alloc(FLOOD_BYTES / 1_600, round);
     expected.push(bytes);
     write(bytes);
     await settled();
@@ -72,6 +78,25 @@ test('everything arrives in order, also what was written while the system took n
   outbox.end();
   expect((await readAll()).equals(Buffer.concat(expected))).toBe(true);
   expect(behind.at(-1)).toBe(false);
+});
+
+test('what was written while the system took no more leaves by itself, in one piece, when it does', async () => {
+  const writes = watchWrites();
+  write(Buffer.alloc(FLOOD_BYTES));
+  await settled();
+  for (let count = 0; count < 10; count++) {
+    write(Buffer.of(count));
+    await settled();
+  }
+  let bytes = 0;
+  await new Promise<void>((resolve) => {
+    reader.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes === FLOOD_BYTES + 10) resolve();
+    });
+    reader.resume();
+  });
+  expect(writes).toEqual([FLOOD_BYTES, 10]);
 });
 
 describe('a reader is behind', () => {
@@ -95,6 +120,18 @@ describe('a reader is behind', () => {
     write(Buffer.of(0));
     await settled();
     expect(outbox.isBehind).toBe(true);
+  });
+
+  test('as soon as whoever writes asks, in the turn of the writing', async () => {
+    write(Buffer.alloc(BEHIND_BYTES_MAX));
+    expect(outbox.ready()).toBeUndefined();
+    write(Buffer.of(0));
+    const ready = outbox.ready();
+    expect(behind).toEqual([true]);
+    reader.resume();
+    await ready;
+    expect(behind).toEqual([true, false]);
+    expect(clock.timers).toBe(0);
   });
 
   test('until it has taken all of that; whoever waits for it goes on then', async () => {
