@@ -19,7 +19,7 @@ export type ToWorker =
   | { readonly type: 'begin' }
   | { readonly type: 'ask'; readonly id: number; readonly question: Question }
   /** Comes with a connection of the debug port, of which the supervisor has read `head`. */
-  | { readonly type: 'debug'; readonly head: string }
+  | { readonly type: 'debug'; readonly id: number; readonly head: string }
   /** Calls in flight end, then the process. */
   | { readonly type: 'stop' };
 
@@ -29,6 +29,8 @@ export type ToSupervisor =
   | { readonly type: 'failed'; readonly text: string }
   /** The worker serves, but is of no use, and so is every other: the service should end. */
   | { readonly type: 'gaveUp'; readonly text: string }
+  /** The connection of that message has arrived. */
+  | { readonly type: 'took'; readonly id: number }
   /** Without a text: that cannot be answered, or not yet. */
   | { readonly type: 'answer'; readonly id: number; readonly text?: string };
 

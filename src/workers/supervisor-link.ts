@@ -32,8 +32,7 @@ export class SupervisorLink {
       if (message.type === 'ask') void this.#answer(message.id, message.question);
       else if (message.type === 'begin') begun.resolve(true);
       else if (message.type === 'stop') stopped.resolve();
-      else if (this.#duties === undefined) socket?.destroy();
-      else if (socket !== undefined) this.#duties.debug(socket, message.head);
+      else this.#take(message.id, message.head, socket);
     });
     cluster.worker?.once('disconnect', () => {
       // Otherwise node:cluster ends this process at once.
@@ -54,6 +53,13 @@ export class SupervisorLink {
 
   gaveUp(text: string): void {
     void this.#send({ type: 'gaveUp', text });
+  }
+
+  /** @param socket undefined: its client has gone while it was on its way */
+  #take(id: number, head: string, socket: Socket | undefined): void {
+    void this.#send({ type: 'took', id });
+    if (this.#duties === undefined) socket?.destroy();
+    else if (socket !== undefined) this.#duties.debug(socket, head);
   }
 
   async #answer(id: number, question: Question): Promise<void> {

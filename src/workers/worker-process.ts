@@ -25,9 +25,10 @@ export class WorkerProcess {
   readonly started: Promise<Ports | undefined>;
   readonly ended: Promise<WorkerEnd>;
   readonly #worker: Worker;
-  /** By their ids. */
+  /** Both by the ids of the messages. */
   readonly #asked = new Map<number, (text: string | undefined) => void>();
-  #questions = 0;
+  readonly #handedOver = new Map<number, Socket>();
+  #messages = 0;
   #isServing = false;
   #failure: string | undefined;
 
@@ -43,6 +44,7 @@ export class WorkerProcess {
     this.started = started.promise;
     this.#worker.on('message', (message: ToSupervisor) => {
       if (message.type === 'answer') this.#answered(message.id, message.text);
+      else if (message.type === 'took') this.#letGo(message.id);
       else if (message.type === 'failed') this.#failure = message.text;
       else if (message.type === 'gaveUp') onGiveUp(message.text);
       else {
@@ -55,6 +57,7 @@ export class WorkerProcess {
         this.#isServing = false;
         started.resolve(undefined);
         for (const id of [...this.#asked.keys()]) this.#answered(id, undefined);
+        for (const id of [...this.#handedOver.keys()]) this.#letGo(id);
         resolve({ code, signal, failure: this.#failure });
       });
     });
@@ -71,7 +74,7 @@ export class WorkerProcess {
   /** @returns undefined when it ends before it has answered, or cannot */
   ask(question: Question): Promise<string | undefined> {
     if (!this.#worker.isConnected()) return Promise.resolve(undefined);
-    const id = this.#questions++;
+    const id = this.#messages++;
     return new Promise((resolve) => {
       this.#asked.set(id, resolve);
       this.#send({ type: 'ask', id, question });
@@ -80,7 +83,10 @@ export class WorkerProcess {
 
   /** Gives it a connection of the debug port. @param head what was read of it */
   handOver(socket: Socket, head: string): void {
-    this.#send({ type: 'debug', head }, socket);
+    const id = this.#messages++;
+    this.#handedOver.set(id, socket);
+    // Until it has arrived there, it is this process that closes it.
+    this.#worker.send({ type: 'debug', id, head } satisfies ToWorker, socket, { keepOpen: true }, () => undefined);
   }
 
   /** It is born with its code alone: nothing is read, or opened, before. */
@@ -96,8 +102,14 @@ export class WorkerProcess {
     this.#worker.process.kill('SIGKILL');
   }
 
-  #send(message: ToWorker, socket?: Socket): void {
-    this.#worker.send(message, socket, undefined, () => undefined);
+  #send(message: ToWorker): void {
+    this.#worker.send(message, undefined, undefined, () => undefined);
+  }
+
+  /** Open in the worker, it stays open. */
+  #letGo(id: number): void {
+    this.#handedOver.get(id)?.destroy();
+    this.#handedOver.delete(id);
   }
 
   #answered(id: number, text: string | undefined): void {
