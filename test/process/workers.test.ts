@@ -2,16 +2,20 @@
 import { existsSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { Authority } from '../support/certificates.ts';
 import { endChild, startChild, until } from '../support/children.ts';
 import { http1 } from '../support/clients-http.ts';
 import { EnvoyCalls } from '../support/envoy-calls.ts';
+import { OtlpCollector } from '../support/otlp-collector.ts';
 import { freePort } from '../support/ports.ts';
 import { TestService } from '../support/service.ts';
 import { LIMIT, sumOf, WorkersService } from '../support/workers.ts';
 
 const DECISIONS = 'headroom_rate_limiting_decisions_total';
+
+// Each test starts several processes, beside other tests.
+jest.setTimeout(60_000);
 
 let workers: WorkersService | undefined;
 
@@ -98,6 +102,17 @@ test("the reference's statistics for Prometheus are those of all workers", async
   expect(sumOf(text, 'ratelimit_redis_pool_cx_active')).toBe(2);
   expect(sumOf(text, DECISIONS)).toBe(4);
   expect(sumOf(text, 'headroom_workers_reporting')).toBe(2);
+});
+
+test('what is pushed comes from instances of one, told apart by their numbers', async () => {
+  const collector = await OtlpCollector.start();
+  const service = await start({ ...collector.env, OTEL_RESOURCE_ATTRIBUTES: 'service.instance.id=pod-7' });
+  const { text } = await http1(`${service.service.debug}/metrics`);
+  expect(text).toContain('service_instance_id="pod-7"');
+  await service.service.stop('SIGTERM');
+  const ids = new Set(collector.metrics.map(({ resource }) => resource['service.instance.id']));
+  await collector.stop();
+  expect([...ids].toSorted()).toEqual(['pod-7-1', 'pod-7-2']);
 });
 
 describe('workers share', () => {

@@ -17,6 +17,9 @@ descriptors:
     limits: [ { requests: ${LIMIT}, per: year } ]
 `;
 
+// A start takes a second of a core; the machine may be busy with other tests.
+const REPLACED_MILLIS_MAX = 30_000;
+
 export class WorkersService {
   readonly service: TestService;
   readonly redis: TestRedis;
@@ -35,7 +38,11 @@ export class WorkersService {
     writeFileSync(join(folder, 'policy.yaml'), POLICY);
     const redis = await TestRedis.start();
     const ours = { WORKERS: '2', REDIS_URL: redis.socket, REDIS_OP_TIMEOUT: '10s', POLICY_PATH: folder };
-    return new WorkersService(await TestService.start({ ...ours, ...env }), redis, folder);
+    const service = await TestService.start({ ...ours, ...env }).catch(async (error: Error) => {
+      await redis.stop();
+      throw error;
+    });
+    return new WorkersService(service, redis, folder);
   }
 
   /** Ends whatever is left. */
@@ -66,10 +73,14 @@ export class WorkersService {
   /** Settles when another process serves as this worker. */
   async replaced(worker: number, pid: number | undefined): Promise<number> {
     let next: number | undefined;
-    await until(`worker ${worker} is another`, async () => {
-      next = await this.pid(worker);
-      return next !== undefined && next !== pid;
-    });
+    await until(
+      `worker ${worker} is another`,
+      async () => {
+        next = await this.pid(worker);
+        return next !== undefined && next !== pid;
+      },
+      REPLACED_MILLIS_MAX,
+    );
     return next as number;
   }
 

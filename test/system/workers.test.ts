@@ -1,5 +1,5 @@
 /** Several processes under load: what they admit together, and what is lost when one of them dies, or all are to stop. */
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { until } from '../support/children.ts';
 import type { EnvoyCalls } from '../support/envoy-calls.ts';
 import { isAlive, LIMIT, WorkersService } from '../support/workers.ts';
@@ -7,6 +7,9 @@ import { isAlive, LIMIT, WorkersService } from '../support/workers.ts';
 const DECISIONS = 'headroom_rate_limiting_decisions_total';
 const DIED = 'a worker has ended, another takes its place';
 const OK = 1;
+
+// Each test starts several processes, and some of them again and again.
+jest.setTimeout(60_000);
 
 let workers: WorkersService | undefined;
 
