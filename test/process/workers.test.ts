@@ -109,8 +109,11 @@ test('what is pushed comes from instances of one, told apart by their numbers', 
   const service = await start({ ...collector.env, OTEL_RESOURCE_ATTRIBUTES: 'service.instance.id=pod-7' });
   const { text } = await http1(`${service.service.debug}/metrics`);
   expect(text).toContain('service_instance_id="pod-7"');
-  await service.service.stop('SIGTERM');
-  const ids = new Set(collector.metrics.map(({ resource }) => resource['service.instance.id']));
+  const ids = new Set<unknown>();
+  await until('both have sent something', () => {
+    for (const { resource } of collector.metrics) ids.add(resource['service.instance.id']);
+    return ids.size === 2;
+  });
   await collector.stop();
   expect([...ids].toSorted()).toEqual(['pod-7-1', 'pod-7-2']);
 });

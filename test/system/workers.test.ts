@@ -45,8 +45,8 @@ class Load {
       const answer = await connection.decide('csk_load').catch(() => undefined);
       if (answer?.grpcStatus === 0) this.answered += 1;
       else this.failed[index]! += 1;
-      // Its connection is gone.
-      if (answer === undefined) return;
+      // Without any status its connection is gone, and with it whoever would call again.
+      if (answer === undefined || Number.isNaN(answer.grpcStatus)) return;
     }
   }
 }
