@@ -1,5 +1,6 @@
-/** The command line: reads the arguments and the environment, and leaves the rest to server.ts. */
+/** The command line: reads the arguments and the environment, and leaves the rest to others. */
 import { readFileSync } from 'node:fs';
+import { errorText } from './composition/error-text.ts';
 
 const USAGE = `Headroom decides for gateways: may this request pass, and what should its caller be told?
 
@@ -32,47 +33,8 @@ async function main(args: readonly string[]): Promise<number> {
 // Each command loads what it needs: who lists keys does not wait until a server is loaded.
 
 async function serve(): Promise<number> {
-  const [{ toConfig }, { readEnv }, { tracingVariables }, { warningsAbout }] = await Promise.all([
-    import('./config/config.ts'),
-    import('./config/env.ts'),
-    import('./config/tracing.ts'),
-    import('./config/warnings.ts'),
-  ]);
-  const env = readEnv(process.env);
-  const config = toConfig(env);
-  const [{ createLogger }, { startTelemetry }, { startServer }, statistics] = await Promise.all([
-    import('./observability/logger.ts'),
-    import('./observability/telemetry.ts'),
-    import('./server.ts'),
-    config.stats && import('./observability/stats/stats.ts'),
-  ]);
-  // From here on a signal is not lost, whenever it comes.
-  const stopped = stopSignal();
-  const log = createLogger(config.log);
-  for (const warning of warningsAbout(process.env)) log.warn(warning, 'a variable has no effect');
-  // The SDK of OpenTelemetry reads the environment of the process and no other.
-  Object.assign(process.env, tracingVariables(env, process.env));
-  const telemetry = await startTelemetry({
-    env: process.env,
-    version: version(),
-    log,
-    countersIn: config.store.type,
-  });
-  const { nearLimitRatio } = config.deciding;
-  const metricsText = () => telemetry.prometheus.text();
-  const stats =
-    config.stats && (await statistics?.startStats({ config: config.stats, nearLimitRatio, log, metricsText }));
-  const gaveUp = Promise.withResolvers<Error>();
-  const parts = { config, log, telemetry, stats, version: version(), onGiveUp: gaveUp.resolve };
-  const server = await startServer(parts);
-  const { httpPort, grpcPort, debugPort } = server;
-  log.info({ version: version(), httpPort, grpcPort, debugPort, store: config.store.type }, 'serving');
-  const reason = await Promise.race([stopped, gaveUp.promise]);
-  log.info(reason instanceof Error ? { reason: reason.message } : { signal: reason }, 'stopping');
-  await server.stop();
-  if (reason instanceof Error) throw reason;
-  log.info({}, 'stopped');
-  return 0;
+  const { serve: serveUntilStopped } = await import('./composition/serve.ts');
+  return serveUntilStopped(version());
 }
 
 /** @returns undefined for arguments that make no sense */
@@ -100,12 +62,6 @@ async function keys(args: readonly string[]): Promise<number> {
     stdin,
     write: (text) => write(stdout, text),
     writeError: (text) => write(stderr, text),
-  });
-}
-
-function stopSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve(signal));
   });
 }
 
@@ -138,13 +94,8 @@ async function flush(): Promise<void> {
   await Promise.all([...written].map((stream) => new Promise((resolve) => stream.write('', resolve))));
 }
 
-/** The codes of EnvError, PolicyFileError and ListenError. */
-const OPERATORS_CODES: readonly unknown[] = ['CONFIG_INVALID', 'POLICY_INVALID', 'LISTEN_FAILED'];
-
-/** One line for what an operator can mend, everything for what a developer must. */
 function report(error: unknown): number {
-  const isOurs = error instanceof Error && OPERATORS_CODES.includes((error as { code?: unknown }).code);
-  write(process.stderr, `headroom: ${isOurs ? error.message : ((error as Error).stack ?? String(error))}\n`);
+  write(process.stderr, `headroom: ${errorText(error)}\n`);
   return 1;
 }
 

@@ -16,7 +16,8 @@ import type { Stats } from './observability/stats/stats.ts';
 import { storeObserver } from './observability/store-observer.ts';
 import type { Telemetry } from './observability/telemetry.ts';
 import type { Log } from './ports/log.ts';
-import { DebugServer } from './surfaces/debug/server.ts';
+import { debugAnswers } from './surfaces/debug/answers.ts';
+import { DebugPort } from './surfaces/debug/port.ts';
 import { drain } from './surfaces/drain.ts';
 import { GrpcServer } from './surfaces/grpc/server.ts';
 import { HealthState } from './surfaces/health/health-state.ts';
@@ -30,6 +31,8 @@ export interface ServerParts {
   /** Absent: no sink is named, and nothing is counted for one. */
   readonly stats?: Stats | undefined;
   readonly version: string;
+  /** Which of several processes this is: the debug port is another's, which hands over what it is asked there. */
+  readonly worker?: number | undefined;
   /** Redis was not reached for as long as REDIS_STARTUP_MAX_ELAPSED_TIME says: this process is of no use. */
   readonly onGiveUp?: (error: Error) => void;
 }
@@ -37,7 +40,11 @@ export interface ServerParts {
 export interface RunningServer {
   readonly httpPort: number;
   readonly grpcPort: number;
+  /** 0 in a worker. */
   readonly debugPort: number;
+  readonly debug: DebugPort;
+  /** Health goes down, and nothing else yet. */
+  leave(): void;
   /** Health goes down, calls in flight end, everything closes; settles within the drain times. */
   stop(): Promise<void>;
 }
@@ -66,34 +73,43 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
   const grpc = new GrpcServer({ ...shared, config: config.grpc, clock, random: secureRandom, onCall: stats?.onCall });
   const { version } = parts;
   const http = await buildHttpServer({ ...shared, policies, probeStore: () => store.probe(), version, admin });
-  const debug = new DebugServer({
-    metrics: (request, response) => telemetry.prometheus.getMetricsRequestHandler(request, response),
-    policies: files,
-    version: parts.version,
-    clock: systemClock,
-    profiling: config.debug.profiling,
-  });
+  const debug = new DebugPort(
+    debugAnswers({
+      metrics: (request, response) => telemetry.prometheus.getMetricsRequestHandler(request, response),
+      policies: files,
+      version: parts.version,
+      clock: systemClock,
+      profiling: config.debug.profiling,
+      worker: parts.worker,
+    }),
+  );
   const doors = [grpc, httpDoor(http)];
   const stop = async (delayMillis: number): Promise<void> => {
     await drain({ clock, health, doors, delayMillis, timeoutMillis: config.drainTimeoutMillis });
     files.close();
-    await Promise.all([debug.close(), store.close()]);
+    debug.close();
+    await store.close();
     await stats?.shutdown();
     await telemetry.shutdown();
   };
   try {
-    const ports = await openPorts(config, grpc, http, debug);
+    const ports = await openPorts(parts, grpc, http, debug);
     files.follow();
-    return { ...ports, stop: () => stop(config.drainDelayMillis) };
+    return {
+      ...ports,
+      debug,
+      leave: () => health.setReason('draining', true),
+      stop: () => stop(config.drainDelayMillis),
+    };
   } catch (error) {
     await stop(0);
     throw error;
   }
 }
 
-async function openPorts(config: Config, grpc: GrpcServer, http: FastifyInstance, debug: DebugServer) {
+async function openPorts({ config, worker }: ServerParts, grpc: GrpcServer, http: FastifyInstance, debug: DebugPort) {
   return {
-    debugPort: await debug.listen(config.debug.port, config.debug.host),
+    debugPort: worker === undefined ? await debug.listen(config.debug.port, config.debug.host) : 0,
     httpPort: await listenWith((address) => http.listen(address), http.server, config.http.port, config.http.host),
     grpcPort: await grpc.listen(),
   };

@@ -18,6 +18,8 @@ export interface Config {
   readonly http: Address;
   readonly grpc: GrpcConfig;
   readonly debug: DebugConfig;
+  /** How many processes share the ports; of 1, nothing is forked. */
+  readonly workers: number;
   readonly log: { readonly level: LogLevel; readonly format: 'text' | 'json' };
   readonly policies: PoliciesConfig;
   readonly store: { readonly type: 'memory'; readonly subjectsMax: number } | RedisStoreConfig;
@@ -82,6 +84,7 @@ export function toConfig(env: Env): Config {
     http: { host: env.HOST, port: env.PORT },
     grpc: grpcOf(env),
     debug: debugOf(env),
+    workers: workersOf(env),
     log: { level: level === 'warning' || level === 'panic' ? LEVELS[level] : level, format: env.LOG_FORMAT },
     policies: policiesOf(env),
     store: storeOf(env),
@@ -100,6 +103,12 @@ function debugOf({ DEBUG_HOST: host, DEBUG_PORT: port, DEBUG_PROFILING: profilin
   if (profiling && !/^(127\.\d+\.\d+\.\d+|::1|localhost)$/.test(host))
     throw new EnvError('DEBUG_PROFILING', `contradicts DEBUG_HOST: ${host} is not this machine alone`);
   return { host, port, profiling };
+}
+
+function workersOf({ WORKERS: workers, REDIS_URL: url }: Env): number {
+  if (workers > 1 && url === undefined)
+    throw new EnvError('WORKERS', `${workers} contradicts BACKEND_TYPE memory: each process would count for itself`);
+  return workers;
 }
 
 function grpcOf(env: Env): GrpcConfig {

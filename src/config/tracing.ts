@@ -21,6 +21,16 @@ export function tracingVariables(env: Env, environment: Environment): Readonly<R
   return { ...Object.fromEntries(added), ...resourceVariables(env, environment) };
 }
 
+/**
+ * Several processes are instances of one: they get its id from the outside, and tell themselves apart by their numbers.
+ * @returns the variable that names it; none if the environment does
+ */
+export function instanceVariables(environment: Environment, id: string): Readonly<Record<string, string>> {
+  if (INSTANCE in attributesOf(environment)) return {};
+  return withAttributes(environment, [`${INSTANCE}=${id}`]);
+}
+
+const INSTANCE = 'service.instance.id';
 const RESOURCE = 'OTEL_RESOURCE_ATTRIBUTES';
 
 /** These two have no variable of their own in OpenTelemetry. */
@@ -28,12 +38,15 @@ function resourceVariables(env: Env, environment: Environment): Readonly<Record<
   const present = attributesOf(environment);
   const wanted = {
     'service.namespace': env.TRACING_SERVICE_NAMESPACE,
-    'service.instance.id': env.TRACING_SERVICE_INSTANCE_ID,
+    [INSTANCE]: env.TRACING_SERVICE_INSTANCE_ID,
   };
   const added = Object.entries(wanted)
     .filter(([name, value]) => value !== undefined && !(name in present))
     .map(([name, value]) => `${name}=${encodeURIComponent(value as string)}`);
-  if (added.length === 0) return {};
+  return added.length === 0 ? {} : withAttributes(environment, added);
+}
+
+function withAttributes(environment: Environment, added: readonly string[]): Readonly<Record<string, string>> {
   return { [RESOURCE]: [textOf(environment, RESOURCE), ...added].filter((text) => text !== undefined).join(',') };
 }
 

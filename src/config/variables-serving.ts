@@ -1,8 +1,10 @@
-/** The environment variables about what surrounds decisions: policies, ports, the log, keys, statistics, tracing, the end. */
+/** The environment variables about what surrounds decisions: policies, ports, processes, the log, keys, statistics, tracing, the end. */
 import type { Variables } from './variable.ts';
 
 // A timer of Node holds 31 bits of milliseconds: beyond, it fires at once.
 const TIMER_MAX = '24h';
+// As many cores as the machines of gateways have. Each worker has connections of Redis, and a heap, of its own.
+const WORKERS_MAX = '64';
 
 export const POLICIES = {
   POLICY_PATH: {
@@ -97,6 +99,16 @@ export const LISTENING = {
     kind: 'bool',
     default: 'false',
     does: '`/debug/pprof/profile` and `/debug/pprof/heap` on the debug port; only with `DEBUG_HOST` on this machine alone',
+  },
+} as const satisfies Variables;
+
+export const PROCESSES = {
+  WORKERS: {
+    kind: 'integer',
+    from: '1',
+    to: WORKERS_MAX,
+    default: '1',
+    does: 'how many processes share the ports, one for each core that is to decide; more than 1 need Redis: [operations.md](operations.md#several-cores)',
   },
 } as const satisfies Variables;
 

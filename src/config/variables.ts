@@ -1,12 +1,13 @@
 /** Every environment variable that Headroom itself reads, by area: parser, types and documentation are made from this. */
 
 import { DECIDING, MEMORY, REDIS, REDIS_PER_SECOND } from './variables-counting.ts';
-import { KEYS, LISTENING, LOGGING, POLICIES, STATS, STOPPING, TRACING } from './variables-serving.ts';
+import { KEYS, LISTENING, LOGGING, POLICIES, PROCESSES, STATS, STOPPING, TRACING } from './variables-serving.ts';
 
 /** In the order of the documentation. */
 export const AREAS = {
   Policies: POLICIES,
   Ports: LISTENING,
+  Processes: PROCESSES,
   Log: LOGGING,
   Counters: MEMORY,
   Redis: REDIS,
@@ -21,6 +22,7 @@ export const AREAS = {
 export const VARIABLES = {
   ...POLICIES,
   ...LISTENING,
+  ...PROCESSES,
   ...LOGGING,
   ...MEMORY,
   ...REDIS,

@@ -17,6 +17,8 @@ export interface LogOptions {
   /** What is less important is not written. */
   readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
   readonly format: 'text' | 'json';
+  /** Which of several processes writes: in every line, where there are several. */
+  readonly worker?: number | undefined;
 }
 
 /** What every line says of itself, in one of the formats. */
@@ -28,10 +30,10 @@ const CAUSES_MAX = 3;
 const LEVEL_NAMES: Readonly<Record<string, string>> = { warn: 'warning' };
 
 /** @param destination standard output unless a test wants to read along */
-export function createLogger({ level, format }: LogOptions, destination?: LogDestination): Log {
+export function createLogger({ level, format, worker }: LogOptions, destination?: LogDestination): Log {
   const options: pino.LoggerOptions = {
     level,
-    base: null,
+    base: worker === undefined ? null : { worker },
     messageKey: '@message',
     timestamp: () => pino.stdTimeFunctions.isoTime().replace('"time"', '"@timestamp"'),
     formatters: {

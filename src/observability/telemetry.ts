@@ -34,6 +34,7 @@ export interface Telemetry {
   shutdown(): Promise<void>;
 }
 
+const INSTANCE = 'service.instance.id';
 // A collector that answers takes milliseconds; one that does not would hold the process for 10 s and more.
 const SHUTDOWN_MILLIS_MAX = 3_000;
 
@@ -45,18 +46,21 @@ export interface TelemetryOptions {
   readonly log: Log;
   /** Only calls of Redis have spans: memory is not called. */
   readonly countersIn: 'memory' | 'redis';
+  /** Which of several processes this is: one instance to who asks for metrics, and each another to whom they are sent. */
+  readonly worker?: number | undefined;
 }
 
 export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
   const { env, version, log } = options;
   const wanted = wantedSignals(env);
   logDiagnostics(log);
-  const resource = resourceOf(version);
+  const service = resourceOf(version);
+  const resource = options.worker === undefined ? service : workerOf(service, options.worker);
   const traces = wanted.traces ? await startTraces(options, resource) : undefined;
   const durations = measuredDurations();
   const producerFor = (temporality?: AggregationTemporality): MetricProducer =>
     producerOf(Object.values(durations), version, temporality);
-  const prometheus = new PrometheusText({ metricProducers: [producerFor()] });
+  const prometheus = new PrometheusText(service, { metricProducers: [producerFor()] });
   const readers: IMetricReader[] = [prometheus];
   if (wanted.metrics.length > 0) {
     const { pushReaders } = await import('./push-metrics.ts');
@@ -78,6 +82,11 @@ function resourceOf(version: string): Resource {
     .merge(detectResources({ detectors: [serviceInstanceIdDetector] }))
     .merge(resourceFromAttributes({ [ATTR_SERVICE_NAME]: 'headroom', [ATTR_SERVICE_VERSION]: version }))
     .merge(detectResources({ detectors: [envDetector] }));
+}
+
+function workerOf(service: Resource, worker: number): Resource {
+  const id = service.attributes[INSTANCE];
+  return service.merge(resourceFromAttributes({ [INSTANCE]: `${id}-${worker}` }));
 }
 
 async function startTraces({ env, log, countersIn }: TelemetryOptions, resource: Resource) {

@@ -25,6 +25,8 @@ const ARROWS: Readonly<Record<string, Arrows>> = {
   app: { to: ['own', 'core', 'ports'], packages: false },
   'adapters/*': { to: ['own', 'core', 'ports'], packages: true, chance: true },
   observability: { to: ['own', 'core', 'ports'], packages: true },
+  // A supervisor knows no more of a worker than that it can be asked and ended.
+  workers: { to: ['own', 'ports'], packages: true },
   surfaces: { to: ['own', 'app', 'core', 'ports', 'gen'], packages: true },
   config: { to: ['own'], typesOf: ['adapters/*', 'app', 'core', 'observability', 'ports', 'surfaces'], packages: true },
   gen: { to: ['own'], packages: true },
@@ -125,6 +127,8 @@ describe('a forbidden reach is caught', () => {
     { title: 'observability to app', file: 'observability/metrics.ts', text: "import type { Limiter } from '../app/limiter.ts';" },
     { title: 'a surface to an adapter', file: 'surfaces/rls/a.ts', text: "import { RedisStore } from '../../adapters/redis/redis-store.ts';" },
     { title: 'a surface to observability', file: 'surfaces/rls/a.ts', text: "import { createLogger } from '../../observability/logger.ts';" },
+    { title: 'the supervisor to what workers do', file: 'workers/supervisor.ts', text: "import { Limiter } from '../app/limiter.ts';" },
+    { title: 'the supervisor to the clock', file: 'workers/supervisor.ts', text: 'const now = Date.now();' },
     { title: 'config to a value of an adapter', file: 'config/config.ts', text: "import { connectRedis } from '../adapters/redis/connect.ts';" },
     { title: 'the client to Node', file: 'client/pages.ts', text: "import { setTimeout } from 'node:timers/promises';" },
     { title: 'the client to a type of the service', file: 'client/pages.ts', text: "import type { Decision } from '../core/decision.ts';" },

@@ -17,6 +17,15 @@ function messageOf(environment: Environment): string {
   throw new Error('nothing was refused');
 }
 
+test('workers count in Redis', () => {
+  expect(configOf({ WORKERS: '64', REDIS_URL: 'redis.example' }).workers).toBe(64);
+  const refusal = 'WORKERS: 2 contradicts BACKEND_TYPE memory: each process would count for itself';
+  expect(messageOf({ WORKERS: '2' })).toBe(refusal);
+  expect(messageOf({ WORKERS: '2', BACKEND_TYPE: 'memory' })).toBe(refusal);
+  for (const none of ['0', '65', '1.5'])
+    expect(messageOf({ WORKERS: none })).toBe(`WORKERS: expected an integer from 1 to 64, got '${none}'`);
+});
+
 describe('the defaults', () => {
   test('are those of the reference, with memory counters and a debug port that only this machine sees', () => {
     expect(configOf({})).toEqual({
@@ -28,6 +37,7 @@ describe('the defaults', () => {
         maxConnectionAgeGraceMillis: 3_600_000,
       },
       debug: { host: '127.0.0.1', port: 6070, profiling: false },
+      workers: 1,
       log: { level: 'warn', format: 'text' },
       policies: {
         source: { type: 'path', path: 'p.yaml' },

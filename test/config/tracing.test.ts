@@ -1,7 +1,7 @@
 /** TRACING_* variables become those of OpenTelemetry, unless these are set. */
 import { describe, expect, test } from '@jest/globals';
 import { type Environment, readEnv } from '../../src/config/env.ts';
-import { tracingVariables } from '../../src/config/tracing.ts';
+import { instanceVariables, tracingVariables } from '../../src/config/tracing.ts';
 
 function added(environment: Environment): object {
   return tracingVariables(readEnv(environment), environment);
@@ -58,5 +58,18 @@ describe('an OTEL_* variable goes before:', () => {
     expect(added(environment)).toMatchObject({
       OTEL_RESOURCE_ATTRIBUTES: 'service.namespace=mine,service.instance.id=i',
     });
+  });
+});
+
+describe('an id for several processes', () => {
+  test('stands beside what else is said of them', () => {
+    expect(instanceVariables({}, 'one')).toEqual({ OTEL_RESOURCE_ATTRIBUTES: 'service.instance.id=one' });
+    expect(instanceVariables({ OTEL_RESOURCE_ATTRIBUTES: 'a=b' }, 'one')).toEqual({
+      OTEL_RESOURCE_ATTRIBUTES: 'a=b,service.instance.id=one',
+    });
+  });
+
+  test('is not needed where there is one', () => {
+    expect(instanceVariables({ OTEL_RESOURCE_ATTRIBUTES: 'a=b, service.instance.id=two' }, 'one')).toEqual({});
   });
 });

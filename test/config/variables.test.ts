@@ -147,6 +147,7 @@ const OWN = [
   'POLICY_PATH',
   'REDIS_OP_TIMEOUT',
   'STATSD_PROTOCOL',
+  'WORKERS',
 ];
 
 const READ: Readonly<Record<string, Variable>> = VARIABLES;

@@ -96,6 +96,13 @@ export class EnvoyCalls {
     });
   }
 
+  /** Settles when the server has read everything that was sent before. */
+  arrived(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#session.ping(() => resolve());
+    });
+  }
+
   close(): void {
     this.#session.destroy();
   }

@@ -8,6 +8,9 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const BIN = `${ROOT}bin/headroom`;
 export const DOCUMENTED_POLICY = `${ROOT}examples/closient.yaml`;
 
+// A start takes a second of a core, one of several workers three; the machine may be busy with other tests.
+const START_MILLIS_MAX = 30_000;
+
 export interface ServiceExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -37,7 +40,12 @@ export class TestService {
   /** Serves the documented policy with memory counters on free ports, unless `env` says otherwise. */
   static async start(env: Record<string, string> = {}): Promise<TestService> {
     const service = new TestService({ ...LOCAL, ...env }, ['serve']);
-    await until('the service serves', () => service.#isServing());
+    try {
+      await until('the service serves', () => service.#isServing(), START_MILLIS_MAX);
+    } catch (error) {
+      await service.stop('SIGKILL');
+      throw error;
+    }
     return service;
   }
 

@@ -23,6 +23,8 @@ export interface StatsOptions {
   readonly log: Log;
   /** Headroom's own metrics in Prometheus's text format, for the same page. */
   readonly metricsText: () => Promise<string>;
+  /** Where Prometheus's page is served, if not at a port of this process. */
+  readonly openPage?: typeof openPage | undefined;
 }
 
 export interface Stats {
@@ -153,7 +155,7 @@ async function scraped(options: StatsOptions, config: PrometheusConfig): Promise
     sink: new GuardedSink(sink, failed),
     nearLimitRatio: options.nearLimitRatio,
   });
-  const page = await openPage({
+  const page = await (options.openPage ?? openPage)({
     host,
     port,
     path,

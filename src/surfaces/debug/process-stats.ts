@@ -4,15 +4,18 @@ import type { Clock } from '../../ports/clock.ts';
 export interface ProcessStatsOptions {
   readonly version: string;
   readonly clock: Pick<Clock, 'monotonicMillis'>;
+  /** Which of several processes this is. */
+  readonly worker?: number | undefined;
 }
 
 /** @returns what makes the JSON anew at every call: sizes in bytes, times in seconds */
-export function processStats({ version, clock }: ProcessStatsOptions): () => string {
+export function processStats({ version, clock, worker }: ProcessStatsOptions): () => string {
   const startedMillis = clock.monotonicMillis();
   return () => {
     const { user, system } = process.cpuUsage();
     const told = {
       cmdline: process.argv,
+      ...(worker === undefined ? {} : { worker, pid: process.pid }),
       version,
       node: process.version,
       uptime_seconds: Math.floor((clock.monotonicMillis() - startedMillis) / 1_000),

@@ -1,16 +1,16 @@
-/** The debug port: what operators and their tools read, and callers never should. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+/** What the debug port answers for one process. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Clock } from '../../ports/clock.ts';
 import type { PolicySource } from '../../ports/policy-source.ts';
-import { listen } from '../listen.ts';
 import { answerText } from './answer.ts';
+import type { DebugAnswer } from './port.ts';
 import { type ProcessStatsOptions, processStats } from './process-stats.ts';
 import { PROFILING_INDEX, Profiling } from './profiling.ts';
 import { limitLines } from './rlconfig.ts';
 
-export interface DebugServerOptions extends ProcessStatsOptions {
+export interface DebugOptions extends ProcessStatsOptions {
   /** Writes the metrics in Prometheus's text format and ends the response. */
   readonly metrics: (request: IncomingMessage, response: ServerResponse) => void;
   readonly policies: PolicySource;
@@ -31,48 +31,19 @@ const PROFILING_PATH = '/debug/pprof/';
 // A policy may hold a hundred thousand limits: so many lines are one write.
 const LINES_PER_CHUNK = 500;
 
-export class DebugServer {
-  readonly #server: Server;
-  /** The port is for this machine alone. */
-  #isLocal = false;
-
-  constructor(options: DebugServerOptions) {
-    const handlers = handlersOf(options);
-    const profile = profileHandler(options);
-    this.#server = createServer((request, response) => {
-      // A page in a browser of this machine reaches the port under a name of its own, and must not read a heap, nor limits.
-      if (this.#isLocal && !namesLoopback(request.headers.host))
-        return answerText(response, 403, 'ask for it by the name localhost\n');
-      const path = request.url?.split('?', 1)[0] ?? '';
-      const handler = path.startsWith(PROFILING_PATH) ? profile : handlers.get(path);
-      if (handler === undefined) return answerText(response, 200, `${INDEX.join('\n')}\n`);
-      if (request.method === 'GET' || request.method === 'HEAD') return handler(request, response);
-      return answerText(response, 405, 'method not allowed\n', { allow: 'GET, HEAD' });
-    });
-  }
-
-  /** @returns the port @throws ListenError */
-  listen(port: number, host: string): Promise<number> {
-    this.#isLocal = namesLoopback(host.includes(':') ? `[${host}]` : host);
-    return listen(this.#server, port, host);
-  }
-
-  close(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#server.close(() => resolve());
-      this.#server.closeAllConnections();
-    });
-  }
+/** Everything that a process tells of itself. */
+export function debugAnswers(options: DebugOptions): DebugAnswer {
+  const handlers = handlersOf(options);
+  const profile = profileHandler(options);
+  return (path, request, response) => {
+    const handler = path.startsWith(PROFILING_PATH) ? profile : handlers.get(path);
+    if (handler === undefined) return answerText(response, 200, `${INDEX.join('\n')}\n`);
+    if (request.method === 'GET' || request.method === 'HEAD') return handler(request, response);
+    return answerText(response, 405, 'method not allowed\n', { allow: 'GET, HEAD' });
+  };
 }
 
-/** @param host of a request, with or without its port; a browser always sends one */
-function namesLoopback(host: string | undefined): boolean {
-  if (host === undefined) return true;
-  const name = URL.parse(`http://${host}`)?.hostname ?? '';
-  return name === 'localhost' || name === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(name);
-}
-
-function handlersOf(options: DebugServerOptions): ReadonlyMap<string, Handler> {
+function handlersOf(options: DebugOptions): ReadonlyMap<string, Handler> {
   const stats = processStats(options);
   return new Map<string, Handler>([
     ['/metrics', options.metrics],
@@ -86,7 +57,7 @@ function handlersOf(options: DebugServerOptions): ReadonlyMap<string, Handler> {
   ]);
 }
 
-function profileHandler({ profiling, clock }: DebugServerOptions): Handler {
+function profileHandler({ profiling, clock }: DebugOptions): Handler {
   if (!profiling) {
     const text = `profiling is off: DEBUG_PROFILING=true switches it on\n${PROFILING_INDEX.join('\n')}\n`;
     return (_request, response) => answerText(response, 403, text);
