@@ -49,7 +49,7 @@ export function writeRateLimitResponse({ decision, answer, metadata }: Decided, 
   for (let index = 0; index < statuses.length; index++)
     at = putStatus(bytes, at, statuses[index] as Status, nowSeconds);
   for (let index = 0; index < answer.headers.length; index++)
-    at = putHeader(bytes, at, answer.headers[index] as Header);
+    at = putHeader(bytes, at, answer.headers[index] as Header, index);
   if (body !== '') at = putText(bytes, at, RAW_BODY, body);
   out.length = at;
   if (metadata !== undefined) out.append(metadataBytes(metadata));
@@ -85,7 +85,41 @@ function putLimit(bytes: Buffer, from: number, { max, unit, name }: Window): num
   return closeMessage(bytes, begin, at);
 }
 
-function putHeader(bytes: Buffer, from: number, [name, value]: Header): number {
+/**
+ * At each place of the list, what was written there last. The next answer nearly always has the same there, but for what
+ * remains: to compare two texts and copy bytes is a fraction of encoding them.
+ */
+interface WrittenHeader {
+  name: string;
+  value: string;
+  /** Undefined until the same has come twice: what differs each time is not worth to be kept. */
+  bytes: Uint8Array | undefined;
+}
+
+const PLACES = 16; // more than any style has
+const KEPT_CHARS_MAX = 256;
+const written: WrittenHeader[] = Array.from({ length: PLACES }, () => ({ name: '', value: '', bytes: undefined }));
+
+function putHeader(bytes: Buffer, from: number, header: Header, place: number): number {
+  const last = written[place];
+  if (last === undefined) return encodeHeader(bytes, from, header);
+  const [name, value] = header;
+  if (last.value !== value || last.name !== name) {
+    last.name = name;
+    last.value = value;
+    last.bytes = undefined;
+    return encodeHeader(bytes, from, header);
+  }
+  if (last.bytes !== undefined) {
+    bytes.set(last.bytes, from);
+    return from + last.bytes.length;
+  }
+  const end = encodeHeader(bytes, from, header);
+  if (end - from <= KEPT_CHARS_MAX) last.bytes = new Uint8Array(bytes.subarray(from, end));
+  return end;
+}
+
+function encodeHeader(bytes: Buffer, from: number, [name, value]: Header): number {
   let at = from;
   bytes[at++] = HEADER;
   const begin = ++at;
