@@ -2,7 +2,7 @@
 import type { Hit, Target } from '../../core/hit.ts';
 import type { Taken } from '../../core/verdict.ts';
 import type { RedisConnection } from './connect.ts';
-import { subjectHash } from './counter-key.ts';
+import { HASH_CHARACTERS, subjectHash } from './counter-key.ts';
 import { GatheredTakes } from './gathered-takes.ts';
 import { recordKey } from './record-key.ts';
 import { readSource, type Script, Scripts, scriptOf } from './scripts.ts';
@@ -130,7 +130,7 @@ export class Counters {
 
   /** Beside its record by Redis Cluster's hash tag, if there is one. */
   #counterOf({ subject, record }: Counted): string {
-    return `${this.#prefix}${record === undefined ? '' : `{${record}}:`}${subjectHash(subject)}`;
+    return `${this.#prefix}${record === undefined ? '' : `{${record}}:`}${subjectHash(subject).slice(0, HASH_CHARACTERS)}`;
   }
 }
 

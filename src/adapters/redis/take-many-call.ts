@@ -34,7 +34,7 @@ export class TakeManyCalls {
     this.#prefix = prefix;
   }
 
-  /** @param args each as `bulk` has it, all in one @param count how many they are */
+  /** @param hashes as subjectHash gives them @param args each as `bulk` has it, all in one @param count how many they are */
   command({ command, script }: Addressed, hashes: readonly string[], args: string, count: number): Command {
     const keys = String(hashes.length);
     const head = `*${3 + hashes.length + count}\r\n${bulk(command)}${bulk(script)}${bulk(keys)}`;
@@ -49,7 +49,7 @@ export class TakeManyCalls {
       bytes.write(hash, at, HASH_CHARACTERS, 'latin1');
     }
     bytes.write(args, headBytes + keysBytes, 'latin1');
-    return new WrittenCommand(command, [script, keys, this.#prefix + hashes[0]], bytes);
+    return new WrittenCommand(command, [script, keys, this.#prefix + hashes[0]?.slice(0, HASH_CHARACTERS)], bytes);
   }
 }
 

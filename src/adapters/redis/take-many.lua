@@ -30,21 +30,31 @@ if first_W + SECONDS_W > ends then ends = first_W + SECONDS_W end
 local expiry = string.format('%d', ends - now + jitter)
 local fresh = pack(FORMAT, LIST(SECONDS_W, first_W, 0))
 
+-- Writing the expiry, too, costs as much again as all else: it is left as it is while no window has begun anew. If it was
+-- lost, one that is charged alone gets it back at once, others by lot, and all with the next window.
+local lot = tonumber(time[2]) % #keys + 1
+
 local found, others = {}, {}
 for at = 1, #keys do
   local value = pcall('GET', keys[at]) or fresh
+  local expires = value == fresh or at == lot
   -- An error is a table, which has no length.
   local expected = #value == BYTES
   if expected then
     local LIST(seconds_W, start_W, used_W) = parse(FORMAT, value)
     if seconds_W ~= SECONDS_W or start_W > first_W then expected = false end
-    if start_W < first_W then used_W = 0 end
+    if start_W < first_W then used_W, expires = 0, true end
     local over = false
     if used_W > max_W - need then over = true end
     if expected and cost ~= 0 and not (over and fitting) then
       used_W = used_W + cost
       if used_W > COST_MAX then used_W = COST_MAX end
-      call('SET', keys[at], pack(FORMAT, LIST(SECONDS_W, first_W, used_W)), 'EX', expiry)
+      local packed = pack(FORMAT, LIST(SECONDS_W, first_W, used_W))
+      if expires then
+        call('SET', keys[at], packed, 'EX', expiry)
+      else
+        call('SET', keys[at], packed, 'KEEPTTL')
+      end
     end
   end
   if not expected then others[#others + 1] = at end

@@ -5,6 +5,9 @@ import { decodeText } from './any-bytes.ts';
 const SLOTS = 256; // a power of two
 const KNOWN_BYTES_MAX = 32; // longer names are rare, and what is kept stays small
 
+// As in wire-writer.ts.
+const { charCodeAt } = String.prototype;
+
 const known: string[] = new Array(SLOTS).fill('');
 
 export function readText(bytes: Buffer, from: number, to: number): string {
@@ -32,7 +35,7 @@ function isAscii(bytes: Buffer, from: number, to: number, text: string): boolean
   if (text.length !== to - from) return false;
   for (let at = from; at < to; at++) {
     const byte = bytes[at] as number;
-    if (byte >= 0x80 || text.charCodeAt(at - from) !== byte) return false;
+    if (byte >= 0x80 || charCodeAt.call(text, at - from) !== byte) return false;
   }
   return true;
 }

@@ -11,6 +11,9 @@ export const UTF8_BYTES_MAX = 3;
 /** Beyond, copying by hand is slower than a call of the platform's. */
 const COPIED_CHARS_MAX = 64;
 
+// Texts are of many kinds within the engine, by how they were made: to it, `text.charCodeAt` is a look-up for each character.
+const { charCodeAt } = String.prototype;
+
 /** @param value an integer from 0 to 2^53 - 1 */
 export function putVarint(bytes: Buffer, from: number, value: number): number {
   let at = from;
@@ -41,7 +44,7 @@ function copyAscii(bytes: Buffer, from: number, text: string): number {
   bytes[from] = length;
   const begin = from + 1;
   for (let index = 0; index < length; index++) {
-    const code = text.charCodeAt(index);
+    const code = charCodeAt.call(text, index);
     if (code > 0x7f) return 0;
     bytes[begin + index] = code;
   }
