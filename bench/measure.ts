@@ -18,8 +18,8 @@ export interface Measurement extends Measured {
   readonly setup: Setup;
 }
 
-// Compilers and caches settle while every key is asked for once; this lets the closed loop settle, too.
-const WARMUP_SECONDS = 1;
+// Compilers and caches settle while every key is asked for once, and for some seconds of the closed loop: V8 optimizes code again and again.
+const WARMUP_SECONDS = 4;
 const ROUND_TRIP_SECONDS = 1;
 // For starting, for asking for a key once, and for the last answers: on a busy machine all of it takes its time.
 const SPARE_MILLIS = 60_000;

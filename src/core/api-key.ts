@@ -17,6 +17,9 @@ const CHECKSUM_CHARACTERS = 6;
 const UNCHECKED_CHARACTERS = PREFIX_CHARACTERS + ID_CHARACTERS + SECRET_CHARACTERS;
 const KEY_CHARACTERS = UNCHECKED_CHARACTERS + CHECKSUM_CHARACTERS;
 
+// A text's kind within the engine depends on how it was made: to it, `text.charCodeAt` is a look-up for each character.
+const { charCodeAt } = String.prototype;
+
 /** Every id of a record. */
 export const KEY_ID = /^key_[0-9A-Za-z]{12}$/;
 
@@ -64,7 +67,7 @@ function isChecked(text: string): boolean {
   let crc = crcOf(text, PREFIX_CHARACTERS);
   let told = 0;
   for (let at = PREFIX_CHARACTERS; at < KEY_CHARACTERS; at++) {
-    const code = text.charCodeAt(at);
+    const code = charCodeAt.call(text, at);
     const digit = code < DIGITS.length ? (DIGITS[code] as number) : NO_DIGIT;
     if (digit === NO_DIGIT) return false;
     if (at < UNCHECKED_CHARACTERS) crc = crcWith(crc, code);
@@ -128,7 +131,7 @@ function checksum(text: string, characters: number): string {
 /** CRC-32 (ISO 3309) of the first characters, not ended. */
 function crcOf(text: string, characters: number): number {
   let crc = -1;
-  for (let at = 0; at < characters; at++) crc = crcWith(crc, text.charCodeAt(at));
+  for (let at = 0; at < characters; at++) crc = crcWith(crc, charCodeAt.call(text, at));
   return crc;
 }
 

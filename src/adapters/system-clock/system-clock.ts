@@ -1,4 +1,5 @@
 /** The clock of this process. */
+import { performance } from 'node:perf_hooks'; // the global one is looked up at each call
 import type { Clock, Timer } from '../../ports/clock.ts';
 
 export const systemClock: Clock = {
