@@ -131,7 +131,7 @@ export class Limiter {
     return complete(asked.length === 0 ? undefined : await this.#askStore(asked, call));
   }
 
-  #askStore(hits: readonly Hit[], call: Call): Promise<Taken> {
+  #askStore(hits: readonly Hit[], call: Call): Promise<Taken> | Taken {
     const { store } = this.#options;
     return call.trace === undefined ? store.take(hits, call.remainingMillis) : this.#askTraced(hits, call, call.trace);
   }

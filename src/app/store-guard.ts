@@ -84,8 +84,15 @@ export class StoreGuard {
    * @param callerMillis how long the caller still waits; undefined: as long as it takes
    * @throws Undecidable, always without waiting for the store any longer
    */
-  take(hits: readonly Hit[], callerMillis: number | undefined): Promise<Taken> {
-    return this.ask(() => this.#options.store.take(hits), callerMillis);
+  take(hits: readonly Hit[], callerMillis: number | undefined): Promise<Taken> | Taken {
+    const { store } = this.#options;
+    if (store.takeAtOnce === undefined) return this.ask(() => store.take(hits), callerMillis);
+    this.#leftFor(callerMillis);
+    const { clock, observer } = this.#options;
+    const startedAt = clock.monotonicMillis();
+    const taken = store.takeAtOnce(hits);
+    observer.storeCalled(clock.monotonicMillis() - startedAt, undefined);
+    return taken;
   }
 
   /**

@@ -91,17 +91,48 @@ function fields(
 
 /** draft-ietf-httpapi-ratelimit-headers-06 and its X- ancestors, which count the reset in unix time. */
 function documentedFields(told: readonly Status[], reported: WindowReading, resetSeconds: number): Header[] {
-  const limit = String(reported.window.max);
   const remaining = String(reported.remaining);
+  const [status] = told;
+  const isOnly = told.length === 1 && status?.limit !== undefined;
+  const fields = windowFieldsOf(reported, resetSeconds, isOnly && status.limit.passing !== true);
   return [
-    told.length === 1 ? policyHeaderOf((told[0] as Status).limit as Limit) : policyHeader(told),
-    ['RateLimit-Limit', limit],
+    isOnly ? policyHeaderOf(status.limit) : policyHeader(told),
+    fields.limit,
     ['RateLimit-Remaining', remaining],
-    ['RateLimit-Reset', String(resetSeconds)],
-    ['X-RateLimit-Limit', limit],
+    fields.reset,
+    fields.ancestralLimit,
     ['X-RateLimit-Remaining', remaining],
-    ['X-RateLimit-Reset', String(reported.endsAt)],
+    fields.ancestralReset,
   ];
+}
+
+/** What is told of a window whatever remains in it: the same for all decisions of a second. */
+interface WindowFields {
+  readonly endsAt: number;
+  readonly resetSeconds: number;
+  readonly limit: Header;
+  readonly reset: Header;
+  readonly ancestralLimit: Header;
+  readonly ancestralReset: Header;
+}
+
+/** The last of each window of the policy's own. */
+const WINDOW_FIELDS = new WeakMap<Window, WindowFields>();
+
+function windowFieldsOf({ window, endsAt }: WindowReading, resetSeconds: number, isKept: boolean): WindowFields {
+  const last = WINDOW_FIELDS.get(window);
+  if (last?.endsAt === endsAt && last.resetSeconds === resetSeconds) return last;
+  const limit = String(window.max);
+  const fields: WindowFields = {
+    endsAt,
+    resetSeconds,
+    limit: ['RateLimit-Limit', limit],
+    reset: ['RateLimit-Reset', String(resetSeconds)],
+    ancestralLimit: ['X-RateLimit-Limit', limit],
+    ancestralReset: ['X-RateLimit-Reset', String(endsAt)],
+  };
+  if (isKept) WINDOW_FIELDS.set(window, fields);
+  return fields;
 }
 
 /** By the windows of the policy's own limits, as they are asked for: no decision changes them. */

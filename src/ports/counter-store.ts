@@ -18,6 +18,9 @@ export interface CounterStore {
    */
   take(hits: readonly Hit[]): Promise<Taken>;
 
+  /** As `take`. Present if the store is in this process, and need not be waited for. */
+  takeAtOnce?(hits: readonly Hit[]): Taken;
+
   /**
    * Forgets what was used, in all windows or in those of one length. Each target is atomic for itself.
    * @param windowSeconds undefined: all

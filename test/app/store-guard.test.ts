@@ -83,12 +83,17 @@ function setUp() {
   const outcomes: Outcome[] = [];
   const take = (callerMillis?: number): void => {
     const end = (code: string) => outcomes.push({ at: clock.monotonicMillis(), code });
-    guard.take(HITS, callerMillis).then(
+    taking(guard, callerMillis).then(
       () => end('taken'),
       (error: Undecidable) => end(error.code),
     );
   };
   return { clock, store, guard, calls, changes, outcomes, take };
+}
+
+/** As a promise, however the guard answers. */
+async function taking(guard: StoreGuard, callerMillis?: number): Promise<Taken> {
+  return guard.take(HITS, callerMillis);
 }
 
 describe('a store that works', () => {
@@ -232,7 +237,7 @@ describe('a store that fails', () => {
   ])('(it %s) is an undecided call at once, with its words as the cause alone', async (mood, words) => {
     const { store, guard, calls } = setUp();
     store.mood = mood;
-    const error = await guard.take(HITS, undefined).catch((reason: unknown) => reason);
+    const error = await taking(guard).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(Undecidable);
     expect(error).toMatchObject({ code: 'STORE_FAILED', message: 'the counter store failed' });
     expect((error as Error).cause).toMatchObject({ message: words });
@@ -247,7 +252,7 @@ describe('a store that fails', () => {
       await guard.take(HITS, undefined);
       await guard.take(HITS, undefined);
       store.mood = 'throws';
-      await guard.take(HITS, undefined).catch(() => undefined);
+      await taking(guard).catch(() => undefined);
     }
     expect(guard.closed).toBe(true);
     expect(calls.filter((code) => code === 'STORE_FAILED')).toHaveLength(WAITING_MAX + 1);
@@ -313,7 +318,7 @@ describe('once it is closed', () => {
   test('the store is closed, and no timer is left', async () => {
     const { clock, store, guard } = setUp();
     store.mood = 'fails';
-    for (let call = 0; call < 10; call++) await guard.take(HITS, undefined).catch(() => undefined);
+    for (let call = 0; call < 10; call++) await taking(guard).catch(() => undefined);
     await guard.close();
     expect(store.closed).toBe(true);
     await clock.pass(TIMEOUT_MILLIS + 2 * TICK_MILLIS);

@@ -96,6 +96,10 @@ export class MemoryStore implements CounterStore {
   }
 
   take(hits: readonly Hit[]): Promise<Taken> {
+    return Promise.resolve(this.takeAtOnce(hits));
+  }
+
+  takeAtOnce(hits: readonly Hit[]): Taken {
     const nowSeconds = Math.floor(this.#clock.nowMillis() / 1_000);
     const earlier = hits.length > 1 ? new Earlier() : undefined;
     const targets: (Target | undefined)[] = [];
@@ -116,7 +120,7 @@ export class MemoryStore implements CounterStore {
       const isCharged = hit.cost !== 0 && isChargedHit(hit, verdict.outcomes[index] as Outcome, verdict);
       if (target !== undefined && isCharged) this.#charge(target, subjects[index], hit.cost, nowSeconds);
     }
-    return Promise.resolve({ nowSeconds, found });
+    return { nowSeconds, found };
   }
 
   forget(targets: readonly Pick<Target, 'subject'>[], windowSeconds?: number): Promise<void> {

@@ -30,6 +30,9 @@ export const OPEN_REQUESTS_BYTES_MAX = 64 * 1_024 * 1_024;
 /** Of one request: the largest message in frames of 512 bytes. What reads bodies is slow with crumbs. Beyond: as above. */
 export const DATA_FRAMES_MAX = 8_192;
 
+/** Each stream brings so many more: some clients grant windows anew for each answer, twice, and ask by PING how fast they are. */
+export const SMALL_FRAMES_A_STREAM = 4;
+
 /** Frames beyond any of these: ENHANCE_YOUR_CALM for the connection. */
 export interface FrameBudgets {
   readonly resets: Budget;
@@ -43,7 +46,7 @@ export function frameBudgets(clock: Pick<Clock, 'monotonicMillis'>): FrameBudget
   return {
     resets: new Budget({ clock, perSecond: RESETS_PER_SECOND_MAX, burstMax: RESETS_BURST_MAX }),
     settings: new Budget({ clock, perSecond: 100, burstMax: 1_000 }),
-    // Some clients grant a window anew for each answer, twice. So many are under a tenth of one core.
+    // So many are under a tenth of one core.
     small: new Budget({ clock, perSecond: 50_000, burstMax: 100_000 }),
   };
 }

@@ -1,4 +1,4 @@
-/** So many a second, and so many at once: whoever asks for more floods. */
+/** So many a second, and so many at once, or twice that where they were saved up: whoever asks for more floods. */
 import type { Clock } from '../../../ports/clock.ts';
 
 export interface BudgetOptions {
@@ -23,6 +23,11 @@ export class Budget {
     if (this.#left < 1) this.#fill();
     this.#left -= 1;
     return this.#left >= 0;
+  }
+
+  /** Whoever does what it is there for may do so many more. */
+  earn(count: number): void {
+    this.#left = Math.min(this.#options.burstMax, this.#left + count);
   }
 
   #fill(): void {

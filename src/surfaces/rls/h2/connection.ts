@@ -1,6 +1,6 @@
 /** The server's side of one HTTP/2 connection (RFC 9113): frames in, requests to their consumers, and how both end. */
 import type { Socket } from 'node:net';
-import type { Clock, Timer } from '../../../ports/clock.ts';
+import type { Clock } from '../../../ports/clock.ts';
 import type { Log } from '../../../ports/log.ts';
 import {
   CONCURRENT_STREAMS_MAX,
@@ -9,6 +9,7 @@ import {
   frameBudgets,
   HEADER_LIST_BYTES_MAX,
   HEADER_TABLE_BYTES_MAX,
+  SMALL_FRAMES_A_STREAM,
 } from './bounds.ts';
 import type { Budget } from './budget.ts';
 import { ConnectionError, StreamError } from './errors.ts';
@@ -17,6 +18,7 @@ import { FrameReader } from './frame-reader.ts';
 import { ERROR, FLAG, FRAME, INITIAL_WINDOW_BYTES, SETTING, STREAM_ID_MAX, uint31At } from './frames.ts';
 import { HeaderBlock } from './header-block.ts';
 import { HpackDecoder, HpackError } from './hpack/decoder.ts';
+import { IdleWatch } from './idle-watch.ts';
 import { Outbox } from './outbox.ts';
 import { readSettings } from './peer-settings.ts';
 import { Receiver } from './receiver.ts';
@@ -26,7 +28,7 @@ import { Sender } from './sender.ts';
 import { Stream, type StreamConsumer } from './stream.ts';
 
 export interface ConnectionOptions {
-  /** What is read from it is in clear. */
+  /** What is read from it is in clear. Its errors are its owner's to listen for. */
   readonly socket: Socket;
   readonly clock: Clock;
   readonly log: Log;
@@ -35,8 +37,6 @@ export interface ConnectionOptions {
 }
 
 const EMPTY = Buffer.alloc(0);
-/** How often it is looked whether any call has moved, until the connection is idle. */
-const IDLE_TICKS = 10;
 const PING_BYTES = 8; // RFC 9113 §6.7
 const REQUEST_HEADER_FIELDS_TOO_LARGE = 431; // RFC 6585 §5
 
@@ -46,6 +46,7 @@ export class Connection {
   readonly #outbox: Outbox;
   readonly #receiver: Receiver;
   readonly #budgets: FrameBudgets;
+  readonly #idle: IdleWatch;
   readonly #reader = new FrameReader(this);
   readonly #decoder = new HpackDecoder({ tableBytesMax: HEADER_TABLE_BYTES_MAX, listBytesMax: HEADER_LIST_BYTES_MAX });
   readonly #streams = new Map<number, Stream>();
@@ -61,13 +62,12 @@ export class Connection {
   /** The last word was sent: requests that come now are refused, and with the last answer the connection ends. */
   #isClosing = false;
   #hasFailed = false;
-  /** Since a call moved: a request, a part of one, or an answer. */
-  #quietTicks = 0;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
     const { socket, clock } = options;
     this.#budgets = frameBudgets(clock);
+    this.#idle = new IdleWatch(clock);
     this.#outbox = new Outbox({ socket, clock, onBehind: (isBehind) => (isBehind ? socket.pause() : socket.resume()) });
     this.sender = new Sender(this.#outbox, (stream) => this.#answered(stream));
     this.#receiver = new Receiver(this.sender);
@@ -89,14 +89,8 @@ export class Connection {
   }
 
   onIdle(millis: number, callback: () => void): void {
-    let timer: Timer;
-    const look = (): void => {
-      this.#quietTicks += 1;
-      if (this.#quietTicks > IDLE_TICKS) callback();
-      else timer = this.#options.clock.after(millis / IDLE_TICKS, look);
-    };
-    look();
-    this.onClose(() => timer.cancel());
+    this.#idle.start(millis, callback);
+    this.onClose(() => this.#idle.stop());
   }
 
   /** RFC 9113 §6.8: the client is to open no more streams; those that it opens until it has read this are answered. */
@@ -219,7 +213,7 @@ export class Connection {
 
   #takeData(flags: number, streamId: number, bytes: Buffer, from: number, to: number): void {
     if (streamId === 0) throw new ConnectionError(ERROR.protocol, 'DATA of no stream');
-    this.#quietTicks = 0;
+    this.#idle.moved();
     const stream = this.#streams.get(streamId);
     this.#receiver.received(stream, to - from);
     if (stream === undefined) {
@@ -267,7 +261,7 @@ export class Connection {
   }
 
   #takeBlock(streamId: number, bytes: Buffer, from: number, to: number, endsStream: boolean): void {
-    this.#quietTicks = 0;
+    this.#idle.moved();
     const head = new RequestHead();
     // Whatever becomes of it: what it says of the table holds for all blocks behind it.
     const isShort = this.#decoder.decode(bytes, from, to, head);
@@ -281,6 +275,7 @@ export class Connection {
       throw new StreamError(streamId, ERROR.refusedStream, 'no more streams');
     if (isShort && !head.isWellFormed) throw new StreamError(streamId, ERROR.protocol, 'no well-formed request');
     this.#lastServedId = streamId;
+    this.#budgets.small.earn(SMALL_FRAMES_A_STREAM);
     const stream = new Stream(streamId, head, this.sender.initialWindow);
     this.#streams.set(streamId, stream);
     stream.isRequestEnded = endsStream;
@@ -374,7 +369,7 @@ export class Connection {
 
   /** RFC 9113 §8.1: a client that still sends when it has its answer is told to stop, or it would wait for ever. */
   #answered(stream: Stream): void {
-    this.#quietTicks = 0;
+    this.#idle.moved();
     if (!stream.isRequestEnded) {
       this.#resets.add(stream.id);
       this.sender.reset(stream.id, ERROR.none);

@@ -58,3 +58,11 @@ test('at most two bursts are granted in a moment: the clock is not read before t
   clock.advance(86_400_000);
   expect(granted()).toBe(BURST_MAX + 1);
 });
+
+test('what was earned is granted, too, but no more than a burst at once', () => {
+  granted();
+  budget.earn(3);
+  expect(granted()).toBe(3);
+  budget.earn(BURST_MAX + 1);
+  expect(granted()).toBe(BURST_MAX);
+});
