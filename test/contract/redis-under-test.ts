@@ -43,7 +43,7 @@ export async function openStore(redis: TestRedis, expirationJitterMaxSeconds = 0
 }
 
 export function keyOf(subject: string, prefix = PREFIX): string {
-  return `${prefix}hr:${createHash('sha256').update(subject).digest('base64url')}`;
+  return `${prefix}hr:${createHash('sha256').update(subject).digest('base64url').slice(0, 22)}`;
 }
 
 export function pack(windows: readonly Planted[]): Buffer {

@@ -21,8 +21,9 @@ export class Budget {
   /** @returns false when it is used up. The clock is read only then. */
   spend(): boolean {
     if (this.#left < 1) this.#fill();
+    if (this.#left < 1) return false;
     this.#left -= 1;
-    return this.#left >= 0;
+    return true;
   }
 
   /** Whoever does what it is there for may do so many more. */
@@ -33,7 +34,7 @@ export class Budget {
   #fill(): void {
     const { clock, perSecond, burstMax } = this.#options;
     const now = clock.monotonicMillis();
-    this.#left = Math.min(burstMax, Math.max(0, this.#left) + ((now - this.#filledAt) * perSecond) / 1_000);
+    this.#left = Math.min(burstMax, this.#left + ((now - this.#filledAt) * perSecond) / 1_000);
     this.#filledAt = now;
   }
 }

@@ -13,7 +13,15 @@ import {
 } from './bounds.ts';
 import type { Budget } from './budget.ts';
 import { ConnectionError, StreamError } from './errors.ts';
-import { checkPriority, PRIORITY_BYTES, paddingStart } from './frame-parts.ts';
+import {
+  checkGoaway,
+  checkPing,
+  checkPriority,
+  nothingGranted,
+  PING_BYTES,
+  PRIORITY_BYTES,
+  paddingStart,
+} from './frame-parts.ts';
 import { FrameReader } from './frame-reader.ts';
 import { ERROR, FLAG, FRAME, INITIAL_WINDOW_BYTES, SETTING, STREAM_ID_MAX, uint31At } from './frames.ts';
 import { HeaderBlock } from './header-block.ts';
@@ -26,6 +34,7 @@ import { RecentResets } from './recent-resets.ts';
 import { RequestHead } from './request-head.ts';
 import { Sender } from './sender.ts';
 import { Stream, type StreamConsumer } from './stream.ts';
+import { StreamTable } from './stream-table.ts';
 
 export interface ConnectionOptions {
   /** What is read from it is in clear. Its errors are its owner's to listen for. */
@@ -37,7 +46,6 @@ export interface ConnectionOptions {
 }
 
 const EMPTY = Buffer.alloc(0);
-const PING_BYTES = 8; // RFC 9113 §6.7
 const REQUEST_HEADER_FIELDS_TOO_LARGE = 431; // RFC 6585 §5
 
 export class Connection {
@@ -49,7 +57,7 @@ export class Connection {
   readonly #idle: IdleWatch;
   readonly #reader = new FrameReader(this);
   readonly #decoder = new HpackDecoder({ tableBytesMax: HEADER_TABLE_BYTES_MAX, listBytesMax: HEADER_LIST_BYTES_MAX });
-  readonly #streams = new Map<number, Stream>();
+  readonly #streams = new StreamTable();
   readonly #resets = new RecentResets();
   readonly #onPong: (() => void)[] = [];
   /** Present between a HEADERS and the CONTINUATION that ends it. */
@@ -237,11 +245,10 @@ export class Connection {
     if (streamId % 2 === 0) throw new ConnectionError(ERROR.protocol, 'HEADERS of no stream of a client');
     const isPadded = (flags & FLAG.padded) !== 0;
     const end = isPadded ? paddingStart(bytes, from, to) : to;
-    let start = isPadded ? from + 1 : from;
-    if (flags & FLAG.priority) {
-      checkPriority(streamId, bytes, start, end);
-      start += PRIORITY_BYTES;
-    }
+    const priorityAt = isPadded ? from + 1 : from;
+    const hasPriority = (flags & FLAG.priority) !== 0;
+    if (hasPriority) checkPriority(streamId, bytes, priorityAt, end);
+    const start = hasPriority ? priorityAt + PRIORITY_BYTES : priorityAt;
     const endsStream = (flags & FLAG.endStream) !== 0;
     if (flags & FLAG.endHeaders) this.#takeBlock(streamId, bytes, start, end, endsStream);
     else {
@@ -277,7 +284,7 @@ export class Connection {
     this.#lastServedId = streamId;
     this.#budgets.small.earn(SMALL_FRAMES_A_STREAM);
     const stream = new Stream(streamId, head, this.sender.initialWindow);
-    this.#streams.set(streamId, stream);
+    this.#streams.add(stream);
     stream.isRequestEnded = endsStream;
     if (!isShort) {
       this.sender.head(stream, REQUEST_HEADER_FIELDS_TOO_LARGE, [], true);
@@ -309,8 +316,7 @@ export class Connection {
     const increment = uint31At(bytes, from);
     if (streamId !== 0 && this.#isIdle(streamId))
       throw new ConnectionError(ERROR.protocol, 'WINDOW_UPDATE of an idle stream');
-    if (increment === 0 && streamId === 0) throw new ConnectionError(ERROR.protocol, 'WINDOW_UPDATE of nothing');
-    if (increment === 0) throw new StreamError(streamId, ERROR.protocol, 'WINDOW_UPDATE of nothing');
+    if (increment === 0) throw nothingGranted(streamId);
     const stream = this.#streams.get(streamId);
     if (streamId === 0 || stream !== undefined) this.sender.grant(stream, increment);
   }
@@ -333,12 +339,11 @@ export class Connection {
     this.#hasSettings = true;
     const settings = readSettings(bytes, from, to);
     this.sender.settingsAck();
-    this.sender.peerSettings(settings, this.#streams.values());
+    this.sender.peerSettings(settings, this.#streams.all());
   }
 
   #takePing(flags: number, streamId: number, bytes: Buffer, from: number, to: number): void {
-    if (streamId !== 0) throw new ConnectionError(ERROR.protocol, 'PING of a stream');
-    if (to - from !== PING_BYTES) throw new ConnectionError(ERROR.frameSize, 'PING of a wrong length');
+    checkPing(streamId, to - from);
     this.#spend(this.#budgets.small);
     if (flags & FLAG.ack) this.#onPong.shift()?.();
     else this.sender.ping(bytes.subarray(from, to), FLAG.ack);
@@ -353,8 +358,7 @@ export class Connection {
 
   /** The client opens no more streams, or closes when it has its answers: nothing changes here. */
   #takeGoaway(streamId: number, length: number): void {
-    if (streamId !== 0) throw new ConnectionError(ERROR.protocol, 'GOAWAY of a stream');
-    if (length < 8) throw new ConnectionError(ERROR.frameSize, 'GOAWAY of a wrong length');
+    checkGoaway(streamId, length);
     this.#spend(this.#budgets.small);
   }
 
@@ -383,12 +387,12 @@ export class Connection {
   }
 
   #abortAll(): void {
-    for (const stream of this.#streams.values()) this.#abort(stream, ERROR.cancel);
+    for (const stream of this.#streams.all()) this.#abort(stream, ERROR.cancel);
   }
 
   #forget(stream: Stream): void {
     stream.isClosed = true;
-    this.#streams.delete(stream.id);
+    this.#streams.delete(stream);
     this.sender.forget(stream);
     this.#receiver.forget(stream);
     this.#endIfDone();
