@@ -4,7 +4,6 @@ import type { Clock } from '../../../ports/clock.ts';
 import type { Log } from '../../../ports/log.ts';
 import {
   CONCURRENT_STREAMS_MAX,
-  CONNECTION_WINDOW_BYTES,
   type FrameBudgets,
   frameBudgets,
   HEADER_LIST_BYTES_MAX,
@@ -23,7 +22,7 @@ import {
   paddingStart,
 } from './frame-parts.ts';
 import { FrameReader } from './frame-reader.ts';
-import { ERROR, FLAG, FRAME, INITIAL_WINDOW_BYTES, SETTING, STREAM_ID_MAX, uint31At } from './frames.ts';
+import { ERROR, FLAG, FRAME, STREAM_ID_MAX, uint31At } from './frames.ts';
 import { HeaderBlock } from './header-block.ts';
 import { HpackDecoder, HpackError } from './hpack/decoder.ts';
 import { IdleWatch } from './idle-watch.ts';
@@ -81,11 +80,7 @@ export class Connection {
     this.#receiver = new Receiver(this.sender);
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('close', () => this.#abortAll());
-    this.sender.settings([
-      [SETTING.maxConcurrentStreams, CONCURRENT_STREAMS_MAX],
-      [SETTING.maxHeaderListSize, HEADER_LIST_BYTES_MAX],
-    ]);
-    this.sender.windowUpdate(0, CONNECTION_WINDOW_BYTES - INITIAL_WINDOW_BYTES);
+    this.sender.greet();
   }
 
   get destroyed(): boolean {

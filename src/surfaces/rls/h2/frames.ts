@@ -43,6 +43,9 @@ export const SETTING = {
   maxHeaderListSize: 0x6,
 } as const;
 
+/** Number and value of one. */
+export const SETTING_BYTES = 6; // RFC 9113 §6.5.1
+
 /** What holds until a peer's SETTINGS say otherwise. */
 export const INITIAL_WINDOW_BYTES = 65_535; // RFC 9113 §6.9.2
 export const INITIAL_FRAME_BYTES_MAX = 16_384; // RFC 9113 §6.5.2

@@ -5,11 +5,10 @@ import {
   FRAME_BYTES_CEILING,
   INITIAL_FRAME_BYTES_MAX,
   SETTING,
+  SETTING_BYTES,
   uint32At,
   WINDOW_BYTES_CEILING,
 } from './frames.ts';
-
-const SETTING_BYTES = 6; // RFC 9113 §6.5.1
 
 /** Undefined: not spoken of. */
 export interface PeerSettings {

@@ -1,4 +1,5 @@
 /** Writes the frames of one connection, within the windows that its client grants (RFC 9113 §5.2). */
+import { CONCURRENT_STREAMS_MAX, CONNECTION_WINDOW_BYTES, HEADER_LIST_BYTES_MAX } from './bounds.ts';
 import { ConnectionError, StreamError } from './errors.ts';
 import {
   ERROR,
@@ -9,6 +10,8 @@ import {
   INITIAL_WINDOW_BYTES,
   putFrameHeader,
   putUint32,
+  SETTING,
+  SETTING_BYTES,
   WINDOW_BYTES_CEILING,
   writeFrameHeader,
   writeUint32,
@@ -22,6 +25,11 @@ import { WriteBuffer } from './write-buffer.ts';
 
 /** Name and value, lower-case and latin1. */
 export type Field = readonly [name: string, value: string];
+
+const GREETING = [
+  [SETTING.maxConcurrentStreams, CONCURRENT_STREAMS_MAX],
+  [SETTING.maxHeaderListSize, HEADER_LIST_BYTES_MAX],
+] as const;
 
 const GRPC_PREFIX_BYTES = 5; // whether compressed, and the message's length
 const MESSAGE_AT = FRAME_HEADER_BYTES + GRPC_PREFIX_BYTES;
@@ -121,13 +129,14 @@ export class Sender {
     this.#control(FRAME.windowUpdate, 0, streamId, bytes);
   }
 
-  settings(settings: readonly (readonly [id: number, value: number])[]): void {
-    writeFrameHeader(this.out, 6 * settings.length, FRAME.settings, 0, 0);
-    for (const [id, value] of settings) {
+  /** This side's part of the preface (RFC 9113 §3.4), and a window for all requests together. */
+  greet(): void {
+    writeFrameHeader(this.out, SETTING_BYTES * GREETING.length, FRAME.settings, 0, 0);
+    for (const [id, value] of GREETING) {
       this.out.append(Uint8Array.of(id >>> 8, id));
       writeUint32(this.out, value);
     }
-    this.#outbox.flushSoon();
+    this.windowUpdate(0, CONNECTION_WINDOW_BYTES - INITIAL_WINDOW_BYTES);
   }
 
   settingsAck(): void {
