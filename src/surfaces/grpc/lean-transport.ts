@@ -16,7 +16,7 @@ export interface LeanTransportOptions extends Omit<RateLimitLane, 'clock' | 'ser
 export function leanTransport({ handlerOf, ...options }: LeanTransportOptions): OpenHttp2 {
   const { clock, log } = options;
   const serveElse = (stream: Stream, connection: Connection): StreamConsumer => {
-    const call = new UniversalCall(stream, connection);
+    const call = new UniversalCall(stream, connection, clock);
     call.start(handlerOf(stream.head.path.split('?', 1)[0] as string), log);
     return call;
   };

@@ -1,23 +1,32 @@
 /** One call of a Connect handler over a stream of the lean transport: body and answer go through as they come. */
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { UniversalHandlerFn, UniversalServerResponse } from '@connectrpc/connect/protocol';
+import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Connection } from '../rls/h2/connection.ts';
 import { ERROR } from '../rls/h2/frames.ts';
 import type { RequestHead } from '../rls/h2/request-head.ts';
 import type { Stream, StreamConsumer } from '../rls/h2/stream.ts';
 
+// What is answered with an error although its client still sends, such as a method that nobody serves, waits so long for the
+// request's end: told at once, a client would be cut short by a reset, and may not look at what it was told.
+const LINGER_MILLIS_MAX = 250;
+
 export class UniversalCall implements StreamConsumer {
   readonly #stream: Stream;
   readonly #connection: Connection;
+  readonly #clock: Pick<Clock, 'after'>;
   readonly #upload: Upload;
   readonly #aborting = new AbortController();
   /** Ends the waiting for a window. */
   #wake: (() => void) | undefined;
+  /** Ends the waiting for the request's end. */
+  #onRequestOver: (() => void) | undefined;
 
-  constructor(stream: Stream, connection: Connection) {
+  constructor(stream: Stream, connection: Connection, clock: Pick<Clock, 'after'>) {
     this.#stream = stream;
     this.#connection = connection;
+    this.#clock = clock;
     this.#upload = new Upload((bytes) => connection.consumed(stream, bytes));
   }
 
@@ -35,7 +44,9 @@ export class UniversalCall implements StreamConsumer {
 
   data(bytes: Buffer, from: number, to: number, isEnd: boolean): void {
     if (to > from) this.#upload.push(Buffer.from(bytes.subarray(from, to)));
-    if (isEnd) this.#upload.end();
+    if (!isEnd) return;
+    this.#upload.end();
+    this.#onRequestOver?.();
   }
 
   aborted(code: number): void {
@@ -43,6 +54,7 @@ export class UniversalCall implements StreamConsumer {
     this.#upload.fail(error);
     this.#aborting.abort(error);
     this.#wake?.();
+    this.#onRequestOver?.();
   }
 
   async #answer(handler: UniversalHandlerFn | undefined): Promise<void> {
@@ -68,6 +80,7 @@ export class UniversalCall implements StreamConsumer {
     const chunks = body?.[Symbol.asyncIterator]();
     // Headers leave after the first chunk was made: until then handlers may add to them.
     let chunk = await chunks?.next();
+    if (status >= 400 && !stream.isRequestEnded) await this.#linger();
     // RFC 9110 §9.3.2: to HEAD, no more.
     const isHeadAlone = this.#stream.head.method === 'HEAD' || (body === undefined && trailer === undefined);
     if (!stream.isClosed) sender.head(stream, status, header, isHeadAlone);
@@ -78,6 +91,18 @@ export class UniversalCall implements StreamConsumer {
     if (stream.isClosed) await chunks?.return?.();
     else if (trailer !== undefined) sender.trailers(stream, trailer);
     else sender.end(stream);
+  }
+
+  /** Settles when the request has ended, the stream is over, or the time is. */
+  #linger(): Promise<void> {
+    if (this.#stream.isClosed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = this.#clock.after(LINGER_MILLIS_MAX, resolve);
+      this.#onRequestOver = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
   }
 
   /** Settles when it has left, or the stream is over. */

@@ -2,6 +2,7 @@
 
 import type { UniversalHandlerFn, UniversalServerRequest } from '@connectrpc/connect/protocol';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { systemClock } from '../../../src/adapters/system-clock/system-clock.ts';
 import { UniversalCall } from '../../../src/surfaces/grpc/universal-call.ts';
 import { ERROR, FLAG, FRAME, SETTING } from '../../../src/surfaces/rls/h2/frames.ts';
 import { settled } from '../../support/clock.ts';
@@ -23,7 +24,7 @@ beforeEach(async () => {
   const error = (fields: object): void => void errors.push((fields as { err: unknown }).err);
   wire = await ConnectionUnderTest.open({
     serve: ({ stream }, connection) => {
-      const call = new UniversalCall(stream, connection);
+      const call = new UniversalCall(stream, connection, systemClock);
       const noted: UniversalHandlerFn = (request) => {
         requests.push(request);
         return (handler as UniversalHandlerFn)(request);

@@ -219,15 +219,15 @@ export class Connection {
     this.#idle.moved();
     const stream = this.#streams.get(streamId);
     this.#receiver.received(stream, to - from);
+    const isPadded = (flags & FLAG.padded) !== 0;
+    const start = isPadded ? from + 1 : from;
+    const end = isPadded ? paddingStart(bytes, from, to) : to;
     if (stream === undefined) {
       if (this.#isIdle(streamId)) throw new ConnectionError(ERROR.protocol, 'DATA of an idle stream');
       if (!this.#resets.has(streamId)) throw new StreamError(streamId, ERROR.streamClosed, 'DATA of a closed stream');
       return;
     }
     if (stream.isRequestEnded) throw new StreamError(streamId, ERROR.streamClosed, 'DATA behind the end');
-    const isPadded = (flags & FLAG.padded) !== 0;
-    const start = isPadded ? from + 1 : from;
-    const end = isPadded ? paddingStart(bytes, from, to) : to;
     const isEnd = (flags & FLAG.endStream) !== 0;
     if (start === end && !isEnd) this.#spend(this.#budgets.small);
     this.#receiver.body(stream, end - start, isEnd);
@@ -320,6 +320,7 @@ export class Connection {
     if (to - from !== 4) throw new ConnectionError(ERROR.frameSize, 'RST_STREAM of a wrong length');
     if (this.#isIdle(streamId)) throw new ConnectionError(ERROR.protocol, 'RST_STREAM of an idle stream');
     this.#spend(this.#budgets.resets);
+    this.#resets.delete(streamId);
     const stream = this.#streams.get(streamId);
     if (stream !== undefined) this.#abort(stream, uint31At(bytes, from));
   }

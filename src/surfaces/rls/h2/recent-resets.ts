@@ -19,4 +19,9 @@ export class RecentResets {
       break;
     }
   }
+
+  /** The client has ended it, too: nothing more can be on its way. */
+  delete(streamId: number): void {
+    this.#streamIds.delete(streamId);
+  }
 }
