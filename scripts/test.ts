@@ -24,8 +24,8 @@ const RUNS: readonly Run[] = [
 ];
 /** What is told of the gRPC port beside test/surfaces/wire and test/system/wire, which know all transports themselves. */
 const PORT_TESTS = {
-  unit: 'test/(surfaces/(any-bytes|bad-input-grpc|grpc-|health|reflection|rls-|shutdown)|process/stop)',
-  system: 'test/system/envoy-(burst|health|mtls)',
+  unit: 'test/(conformance/(recorded|own)|surfaces/(any-bytes|bad-input-grpc|grpc-|health|reflection|rls-|shutdown)|process/stop)',
+  system: 'test/system/envoy',
 };
 
 const folder = mkdtempSync(join(tmpdir(), 'headroom-test-'));
