@@ -325,3 +325,19 @@ describe('once it is closed', () => {
     expect(clock.timers).toBe(0);
   });
 });
+
+describe('a store that answers at once', () => {
+  test('is not waited for, and observed all the same', () => {
+    const clock = new ManualClock();
+    const calls: unknown[] = [];
+    const observer = {
+      storeCalled: (millis: number, error: Undecidable | undefined) => calls.push([millis, error]),
+      breakerChanged: () => undefined,
+    };
+    const store = new MemoryStore({ clock, subjectsMax: 10 });
+    const guard = new StoreGuard({ store, clock, timeoutMillis: TIMEOUT_MILLIS, observer });
+    expect(guard.take(HITS, undefined)).toMatchObject({ found: [{ standing: undefined }] });
+    expect(calls).toEqual([[0, undefined]]);
+    expect(clock.timers).toBe(0);
+  });
+});

@@ -72,6 +72,25 @@ describe('an expiry', () => {
     }
   });
 
+  test('is there on all keys that are first charged together', async () => {
+    const subjects = Array.from({ length: 8 }, someone);
+    await Promise.all(subjects.map((subject) => store.take([hit(subject, minuteAndDay)])));
+    for (const subject of subjects) expect(await millisLeft(subject)).toBeGreaterThan(0);
+  });
+
+  test('is written anew on all keys that are charged together when one of their windows has begun anew', async () => {
+    const subjects = Array.from({ length: 8 }, someone);
+    const nowSeconds = Math.floor((await redisMillis()) / 1_000);
+    const value = Buffer.alloc(32);
+    value.writeUInt32LE(60, 0);
+    value.writeUIntLE(nowSeconds - (nowSeconds % 60) - 600, 4, 5);
+    value.writeUInt32LE(86_400, 16);
+    value.writeUIntLE(nowSeconds - (nowSeconds % 86_400), 20, 5);
+    for (const subject of subjects) await redis.client.set(keyOf(subject), value);
+    await Promise.all(subjects.map((subject) => store.take([hit(subject, minuteAndDay)])));
+    for (const subject of subjects) expect(await millisLeft(subject)).toBeGreaterThan(0);
+  });
+
   test('that was stripped from keys which are always charged together comes back, one by one', async () => {
     const subjects = Array.from({ length: 8 }, someone);
     const takeAll = () => Promise.all(subjects.map((subject) => store.take([hit(subject, minuteAndDay)])));

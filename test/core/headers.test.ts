@@ -44,6 +44,20 @@ describe('the documented headers', () => {
     });
   });
 
+  test('name the instant of each decision, whatever the decisions before it were told', () => {
+    const policy = policyOf([documented]);
+    const planned = plan(policy, [K]);
+    const resetsAt = (nowSeconds: number) => {
+      const fields = new Map(answerOf(settle(planned, taken(planned, [0, 0], nowSeconds)), 'documented').headers);
+      return [fields.get('RateLimit-Reset'), fields.get('X-RateLimit-Reset')];
+    };
+    expect(resetsAt(NOW)).toEqual(['12', String(MINUTE_END)]);
+    expect(resetsAt(NOW + 1)).toEqual(['11', String(MINUTE_END)]);
+    // As far from its end, a minute later.
+    expect(resetsAt(NOW + 61)).toEqual(['11', String(MINUTE_END + 60)]);
+    expect(resetsAt(NOW)).toEqual(['12', String(MINUTE_END)]);
+  });
+
   test('of a denied request tell when to come back, in four spellings of one instant', () => {
     expect(answer([documented], [K], [300, 700])).toEqual({
       headers: [

@@ -9,10 +9,9 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Tracer } from '../../ports/tracer.ts';
 import { statusName, toConnectError } from '../grpc/call-errors.ts';
-import { millisOfTimeout } from './grpc-timeout.ts';
 import type { Connection } from './h2/connection.ts';
 import type { RequestHead } from './h2/request-head.ts';
-import type { Field } from './h2/sender.ts';
+import { type Field, GRPC_PREFIX_BYTES } from './h2/sender.ts';
 import type { Stream, StreamConsumer } from './h2/stream.ts';
 import { WriteBuffer } from './h2/write-buffer.ts';
 import { readRateLimitRequest } from './request-reader.ts';
@@ -32,19 +31,17 @@ export interface RateLimitLane {
 const SERVICE_METHOD = 'envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit';
 const METHOD = 'ShouldRateLimit';
 const PATH = `/${SERVICE_METHOD}`;
-/** Whether compressed, and the message's length in four bytes. */
-const PREFIX_BYTES = 5;
 // Half of a stream's window: a longer body would have to be asked for.
 const HELD_BYTES_MAX = 32_768;
 
 /** Whether a request is one that a `RateLimitCall` takes. */
-export function isPlainRateLimit({ path, method, contentType, encoding, timeout }: RequestHead): boolean {
+export function isPlainRateLimit({ path, method, contentType, encoding, timeoutMillis }: RequestHead): boolean {
   return (
     path === PATH &&
     method === 'POST' &&
     (contentType === 'application/grpc' || contentType === 'application/grpc+proto') &&
     (encoding === undefined || encoding === 'identity') &&
-    (timeout === undefined || millisOfTimeout(timeout) > 0)
+    (timeoutMillis === undefined || timeoutMillis > 0)
   );
 }
 
@@ -112,9 +109,8 @@ export class RateLimitCall implements StreamConsumer {
 
   #call(tracer: Tracer | undefined) {
     const { head } = this.#stream;
-    const remainingMillis = head.timeout === undefined ? undefined : millisOfTimeout(head.timeout);
     const trace = tracer?.start({ name: SERVICE_METHOD, protocol: 'grpc', header: (name) => head.get(name) });
-    return { door: 'rls', remainingMillis, trace } satisfies Call;
+    return { door: 'rls', remainingMillis: head.timeoutMillis, trace } satisfies Call;
   }
 
   #send(decided: Decided): void {
@@ -133,17 +129,17 @@ export class RateLimitCall implements StreamConsumer {
 
 /** Whether one message, uncompressed and short, has come in part. */
 function mayBecomeWhole(held: Buffer, heldBytes: number): boolean {
-  if (heldBytes < PREFIX_BYTES) return heldBytes === 0 || held[0] === 0;
-  const bytes = PREFIX_BYTES + held.readUInt32BE(1);
+  if (heldBytes < GRPC_PREFIX_BYTES) return heldBytes === 0 || held[0] === 0;
+  const bytes = GRPC_PREFIX_BYTES + held.readUInt32BE(1);
   return held[0] === 0 && heldBytes <= bytes && bytes <= HELD_BYTES_MAX;
 }
 
 /** @returns undefined unless it is one whole message, uncompressed, that core types can hold */
 function readWhole(bytes: Buffer, from: number, to: number): LimitRequest | undefined {
-  const length = to - from - PREFIX_BYTES;
+  const length = to - from - GRPC_PREFIX_BYTES;
   if (length < 0 || bytes[from] !== 0 || bytes.readUInt32BE(from + 1) !== length) return undefined;
   try {
-    return readRateLimitRequest(bytes, from + PREFIX_BYTES, to);
+    return readRateLimitRequest(bytes, from + GRPC_PREFIX_BYTES, to);
   } catch {
     // Those who take over read it once more, and say what is wrong with it.
     return undefined;

@@ -2,10 +2,9 @@
 
 import type { UniversalHandlerFn, UniversalServerRequest } from '@connectrpc/connect/protocol';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { systemClock } from '../../../src/adapters/system-clock/system-clock.ts';
 import { UniversalCall } from '../../../src/surfaces/grpc/universal-call.ts';
 import { ERROR, FLAG, FRAME, SETTING } from '../../../src/surfaces/rls/h2/frames.ts';
-import { settled } from '../../support/clock.ts';
+import { ManualClock, settled } from '../../support/clock.ts';
 import { ConnectionUnderTest, REQUEST } from '../rls/h2/connection-under-test.ts';
 import { settingsOf, uint32 } from '../rls/h2/frames-in.ts';
 
@@ -16,15 +15,17 @@ let wire: ConnectionUnderTest;
 let handler: UniversalHandlerFn | undefined;
 let requests: UniversalServerRequest[];
 let errors: unknown[];
+let clock: ManualClock;
 
 beforeEach(async () => {
   requests = [];
   errors = [];
+  clock = new ManualClock();
   const note = (): void => undefined;
   const error = (fields: object): void => void errors.push((fields as { err: unknown }).err);
   wire = await ConnectionUnderTest.open({
     serve: ({ stream }, connection) => {
-      const call = new UniversalCall(stream, connection, systemClock);
+      const call = new UniversalCall(stream, connection, clock);
       const noted: UniversalHandlerFn = (request) => {
         requests.push(request);
         return (handler as UniversalHandlerFn)(request);
@@ -111,6 +112,30 @@ describe('an answer', () => {
     await wire.until(() => hasEnded(1));
     await wire.settled();
     expect(answerOf(1)).toMatchObject({ body: 'x', ended: true });
+    expect(wire.resets(1)).toEqual([ERROR.none]);
+  });
+
+  test('with an error waits for the end of its request, which is then not cut short', async () => {
+    handler = undefined;
+    wire.request(1);
+    await wire.settled();
+    expect(wire.of(FRAME.headers, 1)).toEqual([]);
+    wire.send(FRAME.data, END, 1);
+    await wire.until(() => hasEnded(1));
+    await wire.settled();
+    expect(answerOf(1)).toMatchObject({ head: { ':status': '404' }, ended: true });
+    expect(wire.resets(1)).toEqual([]);
+    expect(clock.timers).toBe(0);
+  });
+
+  test('with an error waits no longer than a moment for a request that does not end', async () => {
+    handler = undefined;
+    wire.request(1);
+    await wire.settled();
+    clock.advance(250);
+    await wire.until(() => hasEnded(1));
+    await wire.settled();
+    expect(answerOf(1)).toMatchObject({ head: { ':status': '404' } });
     expect(wire.resets(1)).toEqual([ERROR.none]);
   });
 

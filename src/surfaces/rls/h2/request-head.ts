@@ -1,4 +1,5 @@
 /** The header fields of one request, taken as HPACK brings them, and whether they are fit to be a request (RFC 9113 §8). */
+import { millisOfTimeout } from '../grpc-timeout.ts';
 
 const FIELD_BYTES = 32; // RFC 9113 §6.5.2
 
@@ -52,7 +53,8 @@ export class RequestHead {
   scheme = '';
   authority = '';
   contentType = '';
-  timeout: string | undefined;
+  /** How long the caller waits; NaN for what cannot be read. */
+  timeoutMillis: number | undefined;
   encoding: string | undefined;
   /** As RFC 9113 §6.5.2 counts it. */
   listBytes = 0;
@@ -116,7 +118,7 @@ export class RequestHead {
         if (value !== 'trailers') this.#isMalformed = true;
         break;
       case TIMEOUT:
-        this.timeout = value;
+        this.timeoutMillis = millisOfTimeout(value);
         break;
       case ENCODING:
         this.encoding = value;

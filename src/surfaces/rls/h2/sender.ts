@@ -31,7 +31,8 @@ const GREETING = [
   [SETTING.maxHeaderListSize, HEADER_LIST_BYTES_MAX],
 ] as const;
 
-const GRPC_PREFIX_BYTES = 5; // whether compressed, and the message's length
+/** Before each message of gRPC: whether it is compressed, and its length in four bytes. */
+export const GRPC_PREFIX_BYTES = 5;
 const MESSAGE_AT = FRAME_HEADER_BYTES + GRPC_PREFIX_BYTES;
 const BLOCK_CAPACITY_BYTES = 512;
 
@@ -122,11 +123,11 @@ export class Sender {
   }
 
   reset(streamId: number, code: number): void {
-    this.#control(FRAME.rstStream, 0, streamId, code);
+    this.#control(FRAME.rstStream, streamId, code);
   }
 
   windowUpdate(streamId: number, bytes: number): void {
-    this.#control(FRAME.windowUpdate, 0, streamId, bytes);
+    this.#control(FRAME.windowUpdate, streamId, bytes);
   }
 
   /** This side's part of the preface (RFC 9113 §3.4), and a window for all requests together. */
@@ -244,8 +245,8 @@ export class Sender {
     else this.#outbox.flushSoon();
   }
 
-  #control(type: number, flags: number, streamId: number, value: number): void {
-    writeFrameHeader(this.out, 4, type, flags, streamId);
+  #control(type: number, streamId: number, value: number): void {
+    writeFrameHeader(this.out, 4, type, 0, streamId);
     writeUint32(this.out, value);
     this.#outbox.flushSoon();
   }

@@ -9,6 +9,7 @@ import {
   OPEN_REQUESTS_BYTES_MAX,
   RESETS_BURST_MAX,
   RESETS_PER_SECOND_MAX,
+  SMALL_FRAMES_A_STREAM,
   STREAM_WINDOW_BYTES,
 } from '../../../../src/surfaces/rls/h2/bounds.ts';
 import type { Budget } from '../../../../src/surfaces/rls/h2/budget.ts';
@@ -199,6 +200,20 @@ describe('frames beyond a budget end the connection, and every call on it', () =
     await wire.settled();
     expect(wire.goaways()).toEqual([]);
     wire.send(FRAME.data, 0, 2 * streams - 1);
+    await wire.closed;
+    expect(wire.goaways()).toEqual([ERROR.enhanceYourCalm]);
+  });
+
+  test(`each stream brings ${SMALL_FRAMES_A_STREAM} small frames more`, async () => {
+    const wire = await open();
+    const ping = (): Buffer => frameOf(FRAME.ping, FLAG.ack, 0, Buffer.alloc(8));
+    flood(wire, small, ping);
+    wire.request(1);
+    // One of them is the PING of `settled`.
+    flood(wire, SMALL_FRAMES_A_STREAM - 1, ping);
+    await wire.settled();
+    expect(wire.goaways()).toEqual([]);
+    flood(wire, 1, ping);
     await wire.closed;
     expect(wire.goaways()).toEqual([ERROR.enhanceYourCalm]);
   });

@@ -45,6 +45,16 @@ describe('a consumer may do within data() what it likes', () => {
     expect(wire.asked[0]?.abortedBy).toEqual([]);
   });
 
+  test('answer before the request has ended, and the client resets it, too: what comes then is a mistake', async () => {
+    const wire = await open({ serve: atOnce });
+    wire.request(1);
+    wire.send(FRAME.data, 0, 1, Buffer.of(1));
+    wire.send(FRAME.rstStream, 0, 1, uint32(ERROR.cancel));
+    wire.send(FRAME.data, 0, 1, Buffer.of(1));
+    await wire.settled();
+    expect(wire.resets(1)).toEqual([ERROR.none, ERROR.streamClosed]);
+  });
+
   test('answer as the request ends: it is told nothing more', async () => {
     const wire = await open({ serve: atOnce });
     wire.request(1, END);

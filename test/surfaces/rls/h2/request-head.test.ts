@@ -90,7 +90,7 @@ test('what a request says is at hand', () => {
     ['a', 'second'],
   ]);
   expect(head).toMatchObject({ method: 'POST', scheme: 'http', path: '/a', authority: 'me', contentLength: 12 });
-  expect(head).toMatchObject({ contentType: 'application/grpc', timeout: '1S', encoding: 'gzip' });
+  expect(head).toMatchObject({ contentType: 'application/grpc', timeoutMillis: 1_000, encoding: 'gzip' });
   expect(head.get('a')).toBe('first');
   expect(head.get('b')).toBeUndefined();
   expect(head.fields.slice(0, 4)).toEqual(['content-type', 'application/grpc', 'content-length', '12']);
