@@ -2,7 +2,7 @@
 import { callsOf, eachOnce, OVER_LIMIT } from './calls.ts';
 import { Load, type NextCall } from './load.ts';
 import { MeasuredTime } from './measured-time.ts';
-import { roundTripOf } from './redis-round-trip.ts';
+import { roundTripsOf } from './round-trips.ts';
 import type { Measured, Task } from './task.ts';
 import { drawsOf, keysOf } from './workload.ts';
 
@@ -23,7 +23,7 @@ async function main(task: Task): Promise<Measured> {
 
   const result = measured.result();
   if (task.roundTripSeconds === 0 || task.redisSocket === undefined) return result;
-  return { ...result, roundTripMillis: await roundTripOf(task.redisSocket, task.roundTripSeconds) };
+  return { ...result, roundTripMillis: await roundTripsOf(task.redisSocket, task.roundTripSeconds) };
 }
 
 try {

@@ -1,59 +1,7 @@
-/** The yardstick: a server on grpc-js that reads nothing of a request and answers the same bytes to each. */
-import { create, toBinary } from '@bufbuild/protobuf';
-import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
-import { RateLimitResponse_Code, RateLimitResponseSchema } from '../src/gen/envoy/service/ratelimit/v3/rls_pb.ts';
-import { METHOD_PATH } from './workload.ts';
+/** The yardstick of the service: reads nothing of a request and answers the same bytes to each. */
+import { RateLimitResponse_Code } from '../src/gen/envoy/service/ratelimit/v3/rls_pb.ts';
+import { responseOf, serve } from './grpc-js-server.ts';
 
-/** What Headroom answers to an admitted call under the benchmark's policy, so that both move the same bytes. */
-const RESPONSE = Buffer.from(
-  toBinary(
-    RateLimitResponseSchema,
-    create(RateLimitResponseSchema, {
-      overallCode: RateLimitResponse_Code.OK,
-      statuses: [
-        {
-          code: RateLimitResponse_Code.OK,
-          currentLimit: { requestsPerUnit: 100_000_000, unit: 2, name: 'minute' },
-          limitRemaining: 99_999_999,
-          durationUntilReset: { seconds: 30n },
-        },
-      ],
-      responseHeadersToAdd: [
-        { key: 'RateLimit-Policy', value: '100000000;w=60, 1000000000;w=86400' },
-        { key: 'RateLimit-Limit', value: '100000000' },
-        { key: 'RateLimit-Remaining', value: '99999999' },
-        { key: 'RateLimit-Reset', value: '30' },
-        { key: 'X-RateLimit-Limit', value: '100000000' },
-        { key: 'X-RateLimit-Remaining', value: '99999999' },
-        { key: 'X-RateLimit-Reset', value: '1800000000' },
-      ],
-    }),
-  ),
-);
+const RESPONSE = responseOf(RateLimitResponse_Code.OK);
 
-const asIs = (bytes: Buffer): Buffer => bytes;
-
-const server = new Server();
-server.addService(
-  {
-    ShouldRateLimit: {
-      path: METHOD_PATH,
-      requestStream: false,
-      responseStream: false,
-      requestSerialize: asIs,
-      requestDeserialize: asIs,
-      responseSerialize: asIs,
-      responseDeserialize: asIs,
-    },
-  },
-  {
-    ShouldRateLimit: (_call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>) => answer(null, RESPONSE),
-  },
-);
-server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, grpcPort) => {
-  if (error) throw error;
-  // The field that Headroom's own first line carries, too.
-  process.stdout.write(`${JSON.stringify({ grpcPort })}\n`);
-});
-// An end by exit leaves a profile, if one was asked for; an end by the signal does not.
-process.once('SIGTERM', () => process.exit());
+serve((_request, answer) => answer(null, RESPONSE));

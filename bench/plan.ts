@@ -35,6 +35,7 @@ const CHECKED: readonly Setup[] = [
   { variant: 'grpc-js-constant', ...STANDARD, workers: 1 },
   { variant: 'headroom-memory', ...STANDARD, workers: 1 },
   { variant: 'headroom-redis', ...STANDARD, workers: 1 },
+  { variant: 'grpc-js-incrby', ...STANDARD, workers: 1 },
   { variant: 'redis-incrby', ...STANDARD, workers: 1 },
   { variant: 'headroom-redis', ...ONE_CONNECTION, workers: 1 },
   { variant: 'headroom-redis', ...ALONE, workers: 1 },

@@ -2,7 +2,7 @@
 import type { Measurement } from './measure.ts';
 import { isUnder, nameOf, type Setup } from './plan.ts';
 import { type Spread, spreadOf, table, written } from './spread.ts';
-import { REDIS_YARDSTICK, type Variant, YARDSTICK } from './variants.ts';
+import { type Variant, YARDSTICK } from './variants.ts';
 
 export type Round = readonly Measurement[];
 
@@ -13,16 +13,21 @@ export type Figure = (one: Measurement, round: Round) => number | undefined;
 export const serviceRatio: Figure = (one, round) =>
   ratio(one.cpuMicros.service, beside(one, round, YARDSTICK)?.cpuMicros.service);
 
-/** Redis's CPU, as a multiple of what the reference's counting costs it. */
-export const redisRatio: Figure = (one, round) =>
-  ratio(one.cpuMicros.redis, beside(one, round, REDIS_YARDSTICK)?.cpuMicros.redis);
+/** Redis's CPU, as a multiple of what the reference's counting costs it, whoever asks for that. */
+export function redisRatioTo(yardstick: Variant): Figure {
+  return (one, round) => ratio(one.cpuMicros.redis, beside(one, round, yardstick)?.cpuMicros.redis);
+}
 
 /** How much longer than most the slowest of a hundred wait. */
 export const slowness: Figure = (one) => one.latencyMillis.p99 / one.latencyMillis.p50;
 
 /** What a decision takes beyond a bare round trip to Redis. */
 export const beyondRoundTripMicros: Figure = ({ latencyMillis, roundTripMillis }) =>
-  roundTripMillis && 1_000 * (latencyMillis.p50 - roundTripMillis.p50);
+  roundTripMillis && 1_000 * (latencyMillis.p50 - roundTripMillis.get.p50);
+
+/** What a decision takes beyond both its round trips: of the caller to a process, and of that one to Redis. */
+export const beyondBothMicros: Figure = ({ latencyMillis, roundTripMillis: bare }) =>
+  bare && 1_000 * (latencyMillis.p50 - bare.get.p50 - bare.echo.p50);
 
 /** Over the rounds. */
 export function over(rounds: readonly Round[], setup: Setup, figure: Figure): Spread | undefined {
@@ -42,7 +47,8 @@ const COST: readonly Column[] = [
   { head: 'service', figure: (one) => one.cpuMicros.service, digits: 1 },
   { head: 'Redis', figure: (one) => one.cpuMicros.redis, digits: 1 },
   { head: 'service ÷ yardstick', figure: serviceRatio, digits: 2 },
-  { head: 'Redis ÷ redis-incrby', figure: redisRatio, digits: 2 },
+  { head: 'Redis ÷ grpc-js-incrby', figure: redisRatioTo('grpc-js-incrby'), digits: 2 },
+  { head: 'Redis ÷ redis-incrby', figure: redisRatioTo('redis-incrby'), digits: 2 },
 ];
 
 const SEEN: readonly Column[] = [
@@ -57,17 +63,19 @@ const SEEN: readonly Column[] = [
 
 const BESIDE: readonly Column[] = [
   { head: 'p50 µs', figure: (one) => 1_000 * one.latencyMillis.p50, digits: 0 },
-  { head: 'round trip p50 µs', figure: (one) => one.roundTripMillis && 1_000 * one.roundTripMillis.p50, digits: 0 },
-  { head: 'difference', figure: beyondRoundTripMicros, digits: 0 },
+  { head: 'GET p50 µs', figure: ({ roundTripMillis: bare }) => bare && 1_000 * bare.get.p50, digits: 0 },
+  { head: 'echo p50 µs', figure: ({ roundTripMillis: bare }) => bare && 1_000 * bare.echo.p50, digits: 0 },
+  { head: 'beyond the GET', figure: beyondRoundTripMicros, digits: 0 },
+  { head: 'beyond both', figure: beyondBothMicros, digits: 0 },
 ];
 
-/** Tables: the cost of a decision, what the client saw, and what one call alone takes beside a bare round trip to Redis. */
+/** Tables: the cost of a decision, what the client saw, and what one call alone takes beside bare round trips. */
 export function tablesOf(rounds: readonly Round[], setups: readonly Setup[]): string {
   const alone = setups.filter((setup) => over(rounds, setup, beyondRoundTripMicros) !== undefined);
   return [
     tableOf('CPU µs per decision', COST, rounds, setups),
     tableOf('as the client sees it', SEEN, rounds, setups),
-    ...(alone.length === 0 ? [] : [tableOf('beside a bare GET', BESIDE, rounds, alone)]),
+    ...(alone.length === 0 ? [] : [tableOf('beside bare round trips', BESIDE, rounds, alone)]),
   ].join('\n');
 }
 

@@ -57,7 +57,7 @@ function headOf({ rounds, seconds, keys }: Options): string {
   return [
     `Node ${process.version}, ${cpus().length} cores, ${cpus()[0]?.model}`,
     `${rounds} rounds of ${seconds} s; "64 on 4" are 64 calls in flight on 4 connections;`,
-    `${keys} keys, two windows each, one request of ${SPENT_EVERY} denied (none by the yardstick)`,
+    `${keys} keys, two windows each, one request of ${SPENT_EVERY} denied (none by grpc-js-constant)`,
   ].join('\n');
 }
 

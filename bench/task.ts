@@ -20,7 +20,7 @@ export interface Task {
   /** Asked for, after every key was asked for once and before anything is measured. */
   readonly warmupSeconds: number;
   readonly seconds: number;
-  /** How long bare round trips to Redis are measured afterwards; 0 for not at all. */
+  /** How long bare round trips of each kind are measured afterwards; 0 for not at all. */
   readonly roundTripSeconds: number;
   /** Whether spent keys are denied; a constant answer denies nobody. */
   readonly denies: boolean;
@@ -40,8 +40,14 @@ export interface Measured {
   readonly cpuMicros: Processes<number> & { readonly client: number };
   /** The share of all cores that anything else used. */
   readonly othersShare: number;
-  /** Of a bare GET by the same client, if it was asked for. */
-  readonly roundTripMillis?: Latency;
+  /** By the same client, if they were asked for. */
+  readonly roundTripMillis?: RoundTrips;
+}
+
+/** Of nothing but a GET, and of nothing but bytes to another process and back. */
+export interface RoundTrips {
+  readonly get: Latency;
+  readonly echo: Latency;
 }
 
 export interface Latency {

@@ -6,12 +6,13 @@ import { fileURLToPath } from 'node:url';
 import { RedisKeys } from '../src/adapters/redis/redis-keys.ts';
 import type { StoredKey } from '../src/core/key-record.ts';
 import { BenchRedis } from './bench-redis.ts';
+import { withoutWindow } from './incrby.ts';
 import { type Running, start, stop, waitFor } from './processes.ts';
 import { POLICY, type Registered, recordsOf } from './workload.ts';
 
 interface Traits {
-  /** What answers: the yardstick, Headroom, or Redis itself. */
-  readonly service: 'constant' | 'headroom' | 'none';
+  /** What answers: Headroom, a yardstick, or Redis itself. */
+  readonly service: 'headroom' | 'constant' | 'incrby' | 'none';
   readonly withRedis: boolean;
   readonly registered: Registered;
   /** GRPC_TRANSPORT. */
@@ -27,6 +28,7 @@ export const TRAITS = {
   'grpc-js-constant': { ...HEADROOM, service: 'constant', denies: false },
   'headroom-memory': HEADROOM,
   'headroom-redis': WITH_REDIS,
+  'grpc-js-incrby': { ...WITH_REDIS, service: 'incrby' },
   'redis-incrby': { ...WITH_REDIS, service: 'none' },
   'headroom-memory-node': { ...HEADROOM, transport: 'node' },
   'headroom-redis-node': { ...WITH_REDIS, transport: 'node' },
@@ -39,8 +41,6 @@ export const VARIANTS = Object.keys(TRAITS) as readonly Variant[];
 
 /** What every service's CPU is compared with. */
 export const YARDSTICK: Variant = 'grpc-js-constant';
-/** What Redis's CPU is compared with. */
-export const REDIS_YARDSTICK: Variant = 'redis-incrby';
 
 export interface RunningVariant {
   /** Of gRPC; 0 without a service. */
@@ -83,18 +83,13 @@ export async function startVariant(variant: Variant, options: StartOptions): Pro
     redisSocket: redis?.socket,
     output: () => service?.output() ?? '',
     subjects: async () => {
-      return variant === REDIS_YARDSTICK ? redis?.countersBy(withoutWindow) : redis && (await redis.size()) - records;
+      return kind === 'headroom' ? redis && (await redis.size()) - records : redis?.countersBy(withoutWindow);
     },
     stop: async () => {
       if (service !== undefined) await stop(service);
       await redis?.stop();
     },
   };
-}
-
-/** A counter of the reference's is named for a subject and a window of it. */
-function withoutWindow(counter: string): string {
-  return counter.slice(0, counter.lastIndexOf('_'));
 }
 
 // More in flight would only fill the connection's buffer.
@@ -129,8 +124,9 @@ function workFolder(): string {
 /** All variants run on the Node that runs the benchmark. */
 function startService(variant: Variant, { nodeArgs = [], workers }: StartOptions, redis?: BenchRedis): Running {
   const { service, transport } = TRAITS[variant];
-  if (service === 'constant') {
-    return start(process.execPath, [...nodeArgs, join(ROOT, 'bench/grpc-js-constant.ts')]);
+  const redisUrl = redis ? { REDIS_URL: redis.socket } : {};
+  if (service !== 'headroom') {
+    return start(process.execPath, [...nodeArgs, join(ROOT, `bench/grpc-js-${service}.ts`)], redisUrl);
   }
   const policyPath = join(workFolder(), 'policy.yaml');
   writeFileSync(policyPath, POLICY);
@@ -147,7 +143,7 @@ function startService(variant: Variant, { nodeArgs = [], workers }: StartOptions
     POLICY_PATH: policyPath,
     // A busy machine must not turn a slow call into a failed one: what is measured is the cost of decisions.
     REDIS_OP_TIMEOUT: '10s',
-    ...(redis ? { REDIS_URL: redis.socket } : {}),
+    ...redisUrl,
   });
 }
 

@@ -119,6 +119,11 @@ function isSpent(index: number): boolean {
   return index % SPENT_EVERY === 0;
 }
 
+/** Of a key as it is asked for. */
+export function isSpentKey(key: string): boolean {
+  return key.startsWith(KEY_PREFIXES.publishable);
+}
+
 function requestFor(key: string): Uint8Array {
   const descriptors = [{ entries: [{ key: 'api_key', value: key }] }];
   return toBinary(RateLimitRequestSchema, create(RateLimitRequestSchema, { domain: DOMAIN, descriptors }));
