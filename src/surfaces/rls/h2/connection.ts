@@ -2,14 +2,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Log } from '../../../ports/log.ts';
-import {
-  CONCURRENT_STREAMS_MAX,
-  type FrameBudgets,
-  frameBudgets,
-  HEADER_LIST_BYTES_MAX,
-  HEADER_TABLE_BYTES_MAX,
-  SMALL_FRAMES_A_STREAM,
-} from './bounds.ts';
+import { CONCURRENT_STREAMS_MAX, type FrameBudgets, frameBudgets, SMALL_FRAMES_A_STREAM } from './bounds.ts';
 import type { Budget } from './budget.ts';
 import { ConnectionError, StreamError } from './errors.ts';
 import {
@@ -23,14 +16,15 @@ import {
 } from './frame-parts.ts';
 import { FrameReader } from './frame-reader.ts';
 import { ERROR, FLAG, FRAME, STREAM_ID_MAX, uint31At } from './frames.ts';
+import { HeadReader } from './head-reader.ts';
 import { HeaderBlock } from './header-block.ts';
-import { HpackDecoder, HpackError } from './hpack/decoder.ts';
+import { HpackError } from './hpack/decoder.ts';
 import { IdleWatch } from './idle-watch.ts';
 import { Outbox } from './outbox.ts';
 import { readSettings } from './peer-settings.ts';
 import { Receiver } from './receiver.ts';
 import { RecentResets } from './recent-resets.ts';
-import { RequestHead } from './request-head.ts';
+import type { RequestHead } from './request-head.ts';
 import { Sender } from './sender.ts';
 import { Stream, type StreamConsumer } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
@@ -55,7 +49,7 @@ export class Connection {
   readonly #budgets: FrameBudgets;
   readonly #idle: IdleWatch;
   readonly #reader = new FrameReader(this);
-  readonly #decoder = new HpackDecoder({ tableBytesMax: HEADER_TABLE_BYTES_MAX, listBytesMax: HEADER_LIST_BYTES_MAX });
+  readonly #heads = new HeadReader();
   readonly #streams = new StreamTable();
   readonly #resets = new RecentResets();
   readonly #onPong: (() => void)[] = [];
@@ -264,24 +258,23 @@ export class Connection {
 
   #takeBlock(streamId: number, bytes: Buffer, from: number, to: number, endsStream: boolean): void {
     this.#idle.moved();
-    const head = new RequestHead();
     // Whatever becomes of it: what it says of the table holds for all blocks behind it.
-    const isShort = this.#decoder.decode(bytes, from, to, head);
-    if (streamId > this.#lastStreamId) this.#open(streamId, head, isShort, endsStream);
+    const head = this.#heads.read(bytes, from, to);
+    if (streamId > this.#lastStreamId) this.#open(streamId, head, endsStream);
     else this.#takeTrailers(streamId, head, endsStream);
   }
 
-  #open(streamId: number, head: RequestHead, isShort: boolean, endsStream: boolean): void {
+  #open(streamId: number, head: RequestHead, endsStream: boolean): void {
     this.#lastStreamId = streamId;
     if (this.#isClosing || this.#streams.size >= CONCURRENT_STREAMS_MAX)
       throw new StreamError(streamId, ERROR.refusedStream, 'no more streams');
-    if (isShort && !head.isWellFormed) throw new StreamError(streamId, ERROR.protocol, 'no well-formed request');
+    if (head.isWhole && !head.isWellFormed) throw new StreamError(streamId, ERROR.protocol, 'no well-formed request');
     this.#lastServedId = streamId;
     this.#budgets.small.earn(SMALL_FRAMES_A_STREAM);
     const stream = new Stream(streamId, head, this.sender.initialWindow);
     this.#streams.add(stream);
     stream.isRequestEnded = endsStream;
-    if (!isShort) {
+    if (!head.isWhole) {
       this.sender.head(stream, REQUEST_HEADER_FIELDS_TOO_LARGE, [], true);
       return;
     }

@@ -58,6 +58,8 @@ export class RequestHead {
   encoding: string | undefined;
   /** As RFC 9113 §6.5.2 counts it. */
   listBytes = 0;
+  /** Its list was not longer than what is taken. */
+  isWhole = true;
   /** -1: it does not say. */
   contentLength = -1;
   #isMalformed = false;

@@ -68,6 +68,11 @@ export class HpackDecoder {
     this.#listBytesMax = options.listBytesMax;
   }
 
+  /** How often the table has changed: while it has not, the same bytes are the same fields. */
+  get tableChanges(): number {
+    return this.#table.changes;
+  }
+
   /**
    * @returns false if the list was longer than listBytesMax: the sink then got only the fields before that. The table is as
    * the client's, so the connection may go on.

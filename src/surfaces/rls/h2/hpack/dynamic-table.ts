@@ -13,6 +13,7 @@ export class DynamicTable {
   #bytes = 0;
   #bytesMax: number;
   #count = 0;
+  #changes = 0;
 
   /** @param bytesMax the most that it is ever given */
   constructor(bytesMax: number) {
@@ -27,6 +28,11 @@ export class DynamicTable {
   /** How many fields there are. */
   get count(): number {
     return this.#count;
+  }
+
+  /** How often it has changed. */
+  get changes(): number {
+    return this.#changes;
   }
 
   get bytesMax(): number {
@@ -47,6 +53,7 @@ export class DynamicTable {
    * @param fieldBytes with the overhead
    */
   add(name: string, value: string, fieldBytes: number): void {
+    this.#changes++;
     this.#evictTo(this.#bytesMax - fieldBytes);
     if (fieldBytes > this.#bytesMax) return;
     this.#newest = (this.#newest + 1) & this.#placeMask;
@@ -58,6 +65,7 @@ export class DynamicTable {
 
   /** @param bytesMax no more than it was constructed with */
   resize(bytesMax: number): void {
+    this.#changes++;
     this.#bytesMax = bytesMax;
     this.#evictTo(bytesMax);
   }
